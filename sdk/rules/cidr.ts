@@ -1,11 +1,4 @@
-import {
-  ADDRESS_BITS,
-  canonicalAddress,
-  isMapped,
-  parseAddressAsWritten,
-  unmapped,
-  type Address,
-} from "./address.ts";
+import { ADDRESS_BITS, canonicalAddress, isMapped, parseAddressAsWritten, unmapped, type Address } from "./address.ts";
 
 /** `0` to `999`; whether it fits the address is asked later. */
 const PREFIX_LENGTH = /^(?:0|[1-9][0-9]{0,2})$/;

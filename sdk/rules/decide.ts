@@ -47,7 +47,8 @@ type Refusal = Exclude<
   | "malformed" // before there is a record
   | "not_found" // when there is none
   | "insufficient_permissions" // comes with a list
-  | "rate_limited" | "credits_exhausted" // once all else is valid
+  | "rate_limited" // once all else is valid
+  | "credits_exhausted" // likewise
   | "valid"
 >;
 
