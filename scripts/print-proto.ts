@@ -2,8 +2,8 @@ import {
   type DescriptorProto,
   type EnumDescriptorProto,
   type FieldDescriptorProto,
-  FieldDescriptorProto_Label as Label,
   type FileDescriptorProto,
+  FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
 } from "@bufbuild/protobuf/wkt";
 
@@ -51,8 +51,15 @@ function printMessage(message: DescriptorProto, syntax: string): string[] {
   const inOneof = (field: FieldDescriptorProto) => field.oneofIndex !== undefined && isSet(field, "oneofIndex");
   const plain = message.field.filter((field) => !inOneof(field) || field.proto3Optional);
   const oneofs = message.oneofDecl.flatMap((oneof, index) => {
-    const fields = message.field.filter((field) => inOneof(field) && field.oneofIndex === index && !field.proto3Optional);
-    return fields.length === 0 ? [] : block(`oneof ${oneof.name}`, fields.map((field) => printField(field, "")));
+    const fields = message.field.filter(
+      (field) => inOneof(field) && field.oneofIndex === index && !field.proto3Optional,
+    );
+    return fields.length === 0
+      ? []
+      : block(
+          `oneof ${oneof.name}`,
+          fields.map((field) => printField(field, "")),
+        );
   });
   return block(`message ${message.name}`, [
     ...message.reservedRange.map(({ start, end }) => `reserved ${start} to ${end - 1};`),
