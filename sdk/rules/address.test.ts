@@ -1,7 +1,7 @@
 import { isIP, SocketAddress } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalAddress, parseAddress, type Address } from "./address.ts";
+import { type Address, canonicalAddress, parseAddress } from "./address.ts";
 
 const addresses: fc.Arbitrary<Address> = fc.oneof(
   fc.bigInt(0n, 2n ** 32n - 1n).map((bits) => ({ version: 4 as const, bits })),
@@ -38,6 +38,7 @@ describe("parseAddress", () => {
     ["::ffff:129.144.52.38", "129.144.52.38"],
     ["::FFFF:8190:3426", "129.144.52.38"],
     ["0:0:0:0:0:ffff:129.144.52.38", "129.144.52.38"],
+    ["0000:0000:0000:0000:0000:ffff:255.255.255.255", "255.255.255.255"],
   ])("reads %s as %s", (text, canonical) => {
     const address = parseAddress(text);
     expect(address && canonicalAddress(address)).toBe(canonical);

@@ -1,4 +1,4 @@
-/** The longest textual address: eight groups, the last two as IPv4, as in `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`. */
+/** The longest text: six groups and an IPv4 address, as in `0000:0000:0000:0000:0000:ffff:255.255.255.255`. */
 const ADDRESS_LENGTH_MAX = 45;
 
 /** Bits in an address of each version. */
@@ -20,9 +20,9 @@ export interface Address {
 }
 
 /**
- * The address that `text` writes: IPv4 as four decimal octets, IPv6 in any form of RFC 4291, section 2.2. An IPv4-mapped
- * IPv6 address is the IPv4 address, so that a rule holds on dual-stack sockets too. Undefined if it is none; zone ids
- * (`%eth0`) are refused, since they mean nothing on another machine.
+ * The address that `text` writes: IPv4 as four decimal octets, IPv6 in any form of RFC 4291, section 2.2. An
+ * IPv4-mapped IPv6 address is the IPv4 address, so that a rule holds on dual-stack sockets too. Undefined if it is
+ * none; zone ids (`%eth0`) are refused, since they mean nothing on another machine.
  */
 export function parseAddress(text: string): Address | undefined {
   const written = parseAddressAsWritten(text);

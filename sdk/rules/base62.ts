@@ -1,12 +1,13 @@
-/** The digits in ascending order of value: also the ASCII order, so that equal widths sort as text as they do as numbers. */
+/** In ascending order of value, which is also that of ASCII: equal widths sort as text as they do as numbers. */
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Bytes from here on are thrown away: 256 is no multiple of 62, and keeping them would favour the first eight digits. */
+/** Bytes from here on are rejected: 256 is no multiple of 62, and keeping them would favour the first eight digits. */
 const REJECT_FROM = 256 - (256 % DIGITS.length);
 
 /**
- * How often `sampleBase62` goes back for bytes in place of rejected ones. One byte in 32 is rejected, so a sound source
- * leaves one of 43 characters unfilled after 16 rounds once in 2^74 calls; a broken one must not hold the caller for ever.
+ * How often `sampleBase62` asks for bytes, first for all and then in place of rejected ones. One byte in 32 is
+ * rejected, so a sound source leaves one of 43 characters unfilled after 16 rounds once in 2^74 calls. A broken one
+ * must not hold the caller for ever.
  */
 const SAMPLE_ROUNDS_MAX = 16;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ADDRESS_BITS, canonicalAddress, parseAddress, type Address } from "./address.ts";
-import { canonicalCidr, cidrContains, cidrWithin, parseCidr, type Cidr } from "./cidr.ts";
+import { ADDRESS_BITS, type Address, canonicalAddress, parseAddress } from "./address.ts";
+import { type Cidr, canonicalCidr, cidrContains, cidrWithin, parseCidr } from "./cidr.ts";
 
 const versions = fc.constantFrom(4 as const, 6 as const);
 

@@ -1,4 +1,4 @@
-import { ADDRESS_BITS, canonicalAddress, isMapped, parseAddressAsWritten, unmapped, type Address } from "./address.ts";
+import { ADDRESS_BITS, type Address, canonicalAddress, isMapped, parseAddressAsWritten, unmapped } from "./address.ts";
 
 /** `0` to `999`; whether it fits the address is asked later. */
 const PREFIX_LENGTH = /^(?:0|[1-9][0-9]{0,2})$/;
@@ -6,7 +6,7 @@ const PREFIX_LENGTH = /^(?:0|[1-9][0-9]{0,2})$/;
 /** Bits of `::ffff:0:0/96` that an IPv4-mapped address has before the IPv4 one. */
 const MAPPED_BITS = ADDRESS_BITS[6] - ADDRESS_BITS[4];
 
-/** A network: all addresses of its version that share the first `prefixLength` bits of `network`, whose other bits are 0. */
+/** All addresses of one version that share the first `prefixLength` bits of `network`, whose other bits are 0. */
 export interface Cidr {
   readonly network: Address;
   readonly prefixLength: number;

@@ -7,7 +7,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => remainderOf(byte));
 export function crc32(ascii: string): number {
   let crc = 0xffffffff;
   for (let i = 0; i < ascii.length; i++) {
-    // The index is one byte and the table has an entry for each, so this is never undefined.
+    // biome-ignore lint/style/noNonNullAssertion: the index is one byte, and the table has an entry for each.
     crc = (crc >>> 8) ^ TABLE[(crc ^ ascii.charCodeAt(i)) & 0xff]!;
   }
   return (crc ^ 0xffffffff) >>> 0;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "./address.ts";
-import { parseCidr, type Cidr } from "./cidr.ts";
-import { decide, type DecideRequest, type VerifyRecord } from "./decide.ts";
+import { type Cidr, parseCidr } from "./cidr.ts";
+import { type DecideRequest, decide, type VerifyRecord } from "./decide.ts";
 import { OUTCOMES, type Outcome } from "./outcome.ts";
 import { compilePermissions } from "./permission.ts";
 

@@ -1,11 +1,11 @@
 import type { Address } from "./address.ts";
-import { cidrContains, type Cidr } from "./cidr.ts";
+import { type Cidr, cidrContains } from "./cidr.ts";
 import { deriveKeyState, type KeyFacts } from "./key-state.ts";
 import { OUTCOMES, type Outcome } from "./outcome.ts";
 import { missingPermissions, type PermissionSet } from "./permission.ts";
 import { missingFor, type PermissionQuery } from "./query.ts";
 
-/** What a verdict rests on, of one secret: its key joined with owner, keyspace and tenant. Times in Unix milliseconds. */
+/** What is known of one secret: its key joined with owner, keyspace and tenant. Times in Unix milliseconds. */
 export interface VerifyRecord extends KeyFacts {
   readonly tenantId: string;
   readonly keyspaceId: string;

@@ -1,6 +1,7 @@
-export { canonicalAddress, parseAddress, type Address } from "./address.ts";
-export { canonicalCidr, cidrContains, cidrWithin, parseCidr, type Cidr, type CidrResult } from "./cidr.ts";
-export { decide, type DecideRequest, type Verdict, type VerifyRecord } from "./decide.ts";
+export { type Address, canonicalAddress, parseAddress } from "./address.ts";
+export type { RandomBytes } from "./base62.ts";
+export { type Cidr, type CidrResult, canonicalCidr, cidrContains, cidrWithin, parseCidr } from "./cidr.ts";
+export { type DecideRequest, decide, type Verdict, type VerifyRecord } from "./decide.ts";
 export { deriveKeyState, type KeyFacts, type KeyState } from "./key-state.ts";
 export { isDenial, OUTCOMES, type Outcome } from "./outcome.ts";
 export {
@@ -16,9 +17,9 @@ export {
 export {
   checkQuery,
   missingFor,
+  type PermissionQuery,
   QUERY_DEPTH_MAX,
   QUERY_TERMS_MAX,
-  type PermissionQuery,
   type QueryFault,
 } from "./query.ts";
 export {
@@ -28,7 +29,6 @@ export {
   maskSecret,
   prefixOf,
   SECRET_LENGTH_MAX,
-  shapeOf,
   type SecretShape,
+  shapeOf,
 } from "./secret.ts";
-export type { RandomBytes } from "./base62.ts";

@@ -64,7 +64,7 @@ function stemOf(wildcard: string): string {
 
 function hasStemOf(stems: ReadonlySet<string>, wanted: string): boolean {
   let dot = wanted.indexOf(".");
-  // No stem has more dots than a permission can, so a longer `wanted`, which can only be junk, is not walked to its end.
+  // No stem has more dots than a permission can; a `wanted` with more can only be junk and is not walked to its end.
   for (let segment = 1; dot !== -1 && segment < PERMISSION_SEGMENTS_MAX; segment++) {
     if (stems.has(wanted.slice(0, dot + 1))) return true;
     dot = wanted.indexOf(".", dot + 1);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compilePermissions, grants } from "./permission.ts";
-import { checkQuery, missingFor, QUERY_DEPTH_MAX, QUERY_TERMS_MAX, type PermissionQuery } from "./query.ts";
+import { checkQuery, missingFor, type PermissionQuery, QUERY_DEPTH_MAX, QUERY_TERMS_MAX } from "./query.ts";
 
 const permissions = fc.constantFrom("a", "b", "c", "d", "e", "a.x", "a.*", "b.*");
 

@@ -14,7 +14,7 @@ export type PermissionQuery =
   | { readonly allOf: readonly PermissionQuery[] }
   | { readonly anyOf: readonly PermissionQuery[] };
 
-/** The first fault of a query. `path` leads there, such as `allOf[1].anyOf[0].permission`; empty for the query itself. */
+/** What is wrong with a query. `path` leads there, as in `allOf[1].anyOf[0].permission`; empty for the query itself. */
 export interface QueryFault {
   readonly path: string;
   readonly problem: string;
@@ -29,9 +29,9 @@ export function checkQuery(query: PermissionQuery): QueryFault | undefined {
 }
 
 /**
- * The permissions that are missing for `query` to be satisfied: empty if it is, and otherwise a list that would suffice,
- * in the order of the query and each once. Of an `anyOf` it takes the way that lacks the fewest, the first among equals;
- * that makes a short list, though not always the shortest, which is a set cover and NP-hard.
+ * The permissions that are missing for `query` to be satisfied: empty if it is, and otherwise a list that would
+ * suffice, in the order of the query and each once. Of an `anyOf` it takes the way that lacks the fewest, the first
+ * among equals. That makes a short list, though not always the shortest, which would be a hitting set and NP-hard.
  *
  * @param query one in which `checkQuery` finds no fault
  * @param granted permissions that count as granted and are left out of the list

@@ -1,4 +1,4 @@
-import { encodeBase62, sampleBase62, type RandomBytes } from "./base62.ts";
+import { encodeBase62, type RandomBytes, sampleBase62 } from "./base62.ts";
 import { crc32 } from "./crc32.ts";
 
 /** Characters in the longest text that may be a secret, imported ones included; generous next to Clavis's own 82. */
@@ -16,7 +16,7 @@ const PREFIX = /^[a-z0-9][a-z0-9_]{0,30}[a-z0-9]$/;
 const BODY = /^[0-9A-Za-z]{43}$/;
 const CLAVIS = /^[a-z0-9][a-z0-9_]{0,30}[a-z0-9]_[0-9A-Za-z]{49}$/;
 
-/** Printable ASCII without the space: what survives a header, a URL and an environment variable unchanged. */
+/** Printable ASCII without the space: what headers and environment variables carry unchanged. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** Shown at either end of a secret, at most. */
@@ -30,7 +30,8 @@ const PARTLY_SHOWN_LENGTH_MIN = 16;
  *
  * - `clavis`: of Clavis's shape, with the right checksum. It may exist.
  * - `foreign`: of another shape. An imported key may have any, so it may exist too.
- * - `malformed`: a Clavis secret with a typo, or nothing that can be a secret at all. It does not exist.
+ * - `malformed`: a Clavis secret with a typo, or nothing that can be a secret at all. It does not exist, since
+ *   nothing of this shape is imported.
  */
 export type SecretShape = "clavis" | "foreign" | "malformed";
 
