@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { SummaryReporter } from "./test/harness/summary-reporter.ts";
 
@@ -5,6 +6,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Tests mostly wait, so two workers pay even on two cores; more than four would crowd the one Postgres they share.
+    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
     // The last one prints the one line that sums up the run.
     reporters: ["default", new SummaryReporter()],
     projects: [
