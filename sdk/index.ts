@@ -7,8 +7,8 @@ export * from "./client/index.ts";
 /** What a client in Node is told. */
 export interface NodeClavisOptions extends ClavisOptions {
   /**
-   * How long the connection may be silent before it is tried with a ping, in milliseconds. Default 5,000: with the ping's
-   * own time a frozen peer is noticed within 6.5 s.
+   * How long the connection may be silent before it is tried with a ping, in milliseconds: during a call, and at the next
+   * one if there was none. Default 5,000: with the ping's own time a call notices a frozen peer within 6.5 s.
    */
   readonly pingIntervalMs?: number | undefined;
   /**

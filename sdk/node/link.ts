@@ -17,7 +17,9 @@ export interface NodeLinkOptions {
 
 /** One HTTP/2 connection, opened by the first call and anew whenever it is gone. An idle one keeps no process alive. */
 export function openNodeLink({ baseUrl, pingIntervalMs, pingTimeoutMs }: NodeLinkOptions): Link {
-  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs, pingIdleConnection: true });
+  // Without `pingIdleConnection`: with it, connect-node 2.2 sets a ping's timer again on the last stream of a destroyed
+  // session, whose ping then throws outside of any call. An idle connection is tried before its next use instead.
+  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
   return {
     transport: createConnectTransport({ httpVersion: "2", baseUrl, sessionManager, readMaxBytes: READ_MAX_BYTES }),
     isBroken: isBrokenConnection,

@@ -3,7 +3,7 @@ import type { Runtime } from "../../sdk/client/runtime.ts";
 /** A runtime in which time passes only when nothing else can happen, and chance is what the test says. */
 export interface VirtualRuntime extends Runtime {
   /** Lets `work` run to its end, moving the clock to the next wait whenever it has nothing else to do. */
-  run<T>(work: Promise<T>): Promise<T>;
+  readonly run: <T>(work: Promise<T>) => Promise<T>;
   /** The waits that have come to their end by the clock, in milliseconds, oldest first. */
   readonly waited: number[];
 }
@@ -13,7 +13,7 @@ const MOVES_MAX = 1_000;
 
 /** A runtime at time 0 whose `random` always gives the same. */
 export function createVirtualRuntime({ random = 0.5 }: { random?: number } = {}): VirtualRuntime {
-  const pending = new Set<{ readonly ms: number; readonly dueTime: number; end(): void }>();
+  const pending = new Set<{ readonly ms: number; readonly dueTime: number; readonly end: () => void }>();
   const waited: number[] = [];
   let time = 0;
   let uuids = 0;
@@ -46,17 +46,14 @@ export function createVirtualRuntime({ random = 0.5 }: { random?: number } = {})
     uuid: () => `00000000-0000-4000-8000-${String(++uuids).padStart(12, "0")}`,
     wait(ms, signal) {
       return new Promise((resolve) => {
-        const wait = {
-          ms,
-          dueTime: time + ms,
-          end() {
-            pending.delete(wait);
-            resolve();
-          },
-        };
         if (signal.aborted) return resolve();
+        const end = () => {
+          pending.delete(wait);
+          resolve();
+        };
+        const wait = { ms, dueTime: time + ms, end };
         pending.add(wait);
-        signal.addEventListener("abort", wait.end, { once: true });
+        signal.addEventListener("abort", end, { once: true });
       });
     },
     run,

@@ -1,0 +1,217 @@
+import { once } from "node:events";
+import { constants } from "node:http2";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import type { KeyState } from "../../sdk/gen/clavis/v1/key_pb.ts";
+import { KeyService } from "../../sdk/gen/clavis/v1/key_service_pb.ts";
+import { createClavis, type NodeClavisOptions } from "../../sdk/index.ts";
+import { createClavis as createWebClavis } from "../../sdk/web/index.ts";
+import { startFakeHttp1Service, startFakeService, startWire } from "../harness/fake-service.ts";
+import { serviceError } from "../harness/scripted-link.ts";
+
+const token = "clavis_mgmt_0123456789";
+const keyspaceId = "ks_0123456789abcdefghjkmnpqrs";
+
+describe("the client in Node", () => {
+  it("speaks Connect over HTTP/2, with token and deadline", async () => {
+    const seen: Headers[] = [];
+    await using service = await startFakeService(
+      routes({
+        getKey: ({ keyId }, ctx) => {
+          seen.push(ctx.requestHeader);
+          return { key: { id: keyId } };
+        },
+      }),
+    );
+    await using clavis = aClient(service.url);
+    expect((await clavis.keys.get("key_1")).key.id).toBe("key_1");
+    expect(seen[0]?.get("authorization")).toBe(`Bearer ${token}`);
+    expect(Number(seen[0]?.get("connect-timeout-ms"))).toBeGreaterThan(0);
+    expect(service.sessions.size).toBe(1);
+  });
+
+  it("keeps a base URL's path", async () => {
+    await using service = await startFakeService(routes({ getKey: () => ({ key: {} }) }), "/clavis");
+    await using clavis = aClient(`${service.url}/clavis/`);
+    expect(await clavis.keys.get("key_1")).toMatchObject({ key: {} });
+  });
+
+  it("tells an error's reason, facts and call id", async () => {
+    await using service = await startFakeService(
+      routes({
+        getKey() {
+          throw serviceError(Code.NotFound, "KEY_NOT_FOUND", { message: "no such key", metadata: { key_id: "key_1" } });
+        },
+      }),
+    );
+    await using clavis = aClient(service.url);
+    await expect(clavis.keys.get("key_1")).rejects.toMatchObject({
+      reason: "KEY_NOT_FOUND",
+      code: "NOT_FOUND",
+      message: "no such key",
+      facts: { key_id: "key_1" },
+      callId: "call_1",
+    });
+  });
+
+  it("makes a change again with the same id when the connection breaks under it", async () => {
+    const ids: string[] = [];
+    await using service = await startFakeService(
+      routes({
+        createKey({ requestId }) {
+          ids.push(requestId);
+          if (ids.length === 1) for (const session of service.sessions) session.destroy();
+          return { key: { id: "key_1" }, secret: "s" };
+        },
+      }),
+    );
+    await using clavis = aClient(service.url);
+    expect((await clavis.keys.create({ keyspaceId, displayName: "billing" })).secret).toBe("s");
+    expect(ids).toHaveLength(2);
+    expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(ids[1]).toBe(ids[0]);
+  });
+
+  it.each([
+    ["refused", constants.NGHTTP2_REFUSED_STREAM],
+    ["canceled by the server", constants.NGHTTP2_CANCEL],
+  ])("tries again when the stream is %s", async (_, code) => {
+    await using service = await startFakeService(routes({ getKey: () => ({ key: { id: "key_1" } }) }));
+    await using clavis = aClient(service.url);
+    let intercepted = 0;
+    service.interceptNext((stream) => {
+      intercepted++;
+      stream.close(code);
+    });
+    expect((await clavis.keys.get("key_1")).key.id).toBe("key_1");
+    expect(intercepted).toBe(1);
+  });
+
+  it("says UNREACHABLE when nobody listens", async () => {
+    const service = await startFakeService(() => {});
+    await service[Symbol.asyncDispose]();
+    await using clavis = aClient(service.url);
+    await expect(clavis.keys.get("key_1")).rejects.toMatchObject({
+      reason: "UNREACHABLE",
+      code: "UNAVAILABLE",
+      message: expect.stringContaining("ECONNREFUSED"),
+      retryable: true,
+    });
+  });
+
+  it("notices a frozen peer by its silence and goes on with another connection", async () => {
+    let calls = 0;
+    const { promise: firstCall, resolve: first } = Promise.withResolvers<void>();
+    await using service = await startFakeService(
+      routes({
+        async getKey(_, ctx) {
+          if (++calls === 2) return { key: { id: "key_1" } };
+          first();
+          return untilAborted(ctx);
+        },
+      }),
+    );
+    await using wire = await startWire(service.port);
+    await using clavis = aClient(wire.url, { pingIntervalMs: 20, pingTimeoutMs: 20 });
+    const call = clavis.keys.get("key_1");
+    await firstCall;
+    wire.freeze();
+    expect((await call).key.id).toBe("key_1");
+    expect(calls).toBe(2);
+    // Long enough for a ping that the dead connection might have left behind, which would throw outside of any call.
+    await expect(clavis.keys.get("key_2", { timeoutMs: 60 })).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  });
+
+  it("does not wait for a frozen peer beyond the deadline", async () => {
+    await using service = await startFakeService(routes({ getKey: (_, ctx) => untilAborted(ctx) }));
+    await using clavis = aClient(service.url);
+    await expect(clavis.keys.get("key_1", { timeoutMs: 20 })).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  });
+
+  it("tells the service when the caller cancels", async () => {
+    const controller = new AbortController();
+    const { promise: aborted, resolve: onAborted } = Promise.withResolvers<void>();
+    await using service = await startFakeService(
+      routes({
+        async getKey(_, ctx) {
+          controller.abort();
+          return untilAborted(ctx).finally(onAborted);
+        },
+      }),
+    );
+    await using clavis = aClient(service.url);
+    const call = clavis.keys.get("key_1", { signal: controller.signal });
+    await expect(call).rejects.toMatchObject({ reason: "CANCELED" });
+    await aborted;
+  });
+
+  it("ends its connection when closed", async () => {
+    await using service = await startFakeService(routes({ getKey: () => ({ key: {} }) }));
+    const clavis = aClient(service.url);
+    await clavis.keys.get("key_1");
+    const [session] = service.sessions;
+    if (session === undefined) throw new Error("there was no connection");
+    // Not by `once`, which would take the code that the client ends with for an error.
+    const ended = new Promise((resolve) => session.on("close", resolve));
+    await clavis.close();
+    await ended;
+    await expect(clavis.keys.get("key_1")).rejects.toMatchObject({ reason: "CLIENT_CLOSED" });
+    expect(service.sessions.size).toBe(0);
+  });
+});
+
+describe("the client for browsers", () => {
+  it("calls over fetch, and tells errors as the other does", async () => {
+    await using service = await startFakeHttp1Service(
+      routes({
+        getKey({ keyId }) {
+          if (keyId === "key_1") return { key: { id: keyId, state: 99 as KeyState } };
+          throw serviceError(Code.NotFound, "KEY_NOT_FOUND");
+        },
+      }),
+    );
+    await using clavis = createWebClavis({ baseUrl: service.url, token });
+    expect((await clavis.keys.get("key_1")).key.state).toBe(99);
+    await expect(clavis.keys.get("key_2")).rejects.toMatchObject({ reason: "KEY_NOT_FOUND", callId: "call_1" });
+  });
+
+  it("says UNREACHABLE when nobody listens", async () => {
+    const service = await startFakeHttp1Service(() => {});
+    await service[Symbol.asyncDispose]();
+    await using clavis = createWebClavis({ baseUrl: service.url, token });
+    await expect(clavis.keys.get("key_1")).rejects.toMatchObject({ reason: "UNREACHABLE" });
+  });
+
+  it("ends at the deadline, and when it is closed", async () => {
+    const { promise: called, resolve: onCall } = Promise.withResolvers<void>();
+    await using service = await startFakeHttp1Service(
+      routes({
+        getKey: (_, ctx) => untilAborted(ctx),
+        listKeys(_, ctx) {
+          onCall();
+          return untilAborted(ctx);
+        },
+      }),
+    );
+    const clavis = createWebClavis({ baseUrl: service.url, token });
+    await expect(clavis.keys.get("key_1", { timeoutMs: 20 })).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    const list = expect(clavis.keys.list().page()).rejects.toMatchObject({ reason: "CLIENT_CLOSED" });
+    await called;
+    await clavis.close();
+    await list;
+  });
+});
+
+function routes(handlers: Partial<ServiceImpl<typeof KeyService>>): (router: ConnectRouter) => void {
+  return (router) => router.service(KeyService, handlers);
+}
+
+function aClient(baseUrl: string, options: Partial<NodeClavisOptions> = {}) {
+  return createClavis({ baseUrl, token, ...options });
+}
+
+/** Never answers; ends when the caller gives up. */
+async function untilAborted({ signal }: HandlerContext): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw new ConnectError("given up", Code.Canceled);
+}
