@@ -1,14 +1,16 @@
 import { chmod, chown, lchown, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ServerUser } from "./server-user.ts";
+import type { Owner } from "./server-user.ts";
 
 /**
  * Lets the server's user pass through `folder` to what is its own in there: only pass, not list or write. Returns what
- * takes that back. Does nothing where the user may pass already, as one always may through a folder of its own.
+ * takes that back. Does nothing where the user may pass already, as we may ourselves through the folder that we
+ * hold, and anyone through one of their own.
  */
-export async function letThrough(user: Pick<ServerUser, "uid" | "gid">, folder: string): Promise<() => Promise<void>> {
+export async function letThrough(user: Owner, folder: string): Promise<() => Promise<void>> {
   const { uid, gid, mode } = await stat(folder);
-  if (uid === user.uid || (mode & 0o001) !== 0) return async () => {};
+  const mayPass = [uid, process.getuid?.()].includes(user.uid) || (mode & 0o001) !== 0;
+  if (mayPass) return async () => {};
   await chown(folder, uid, user.gid);
   await chmod(folder, (mode & 0o7707) | 0o010);
   return async () => {
@@ -18,14 +20,14 @@ export async function letThrough(user: Pick<ServerUser, "uid" | "gid">, folder: 
 }
 
 /** Makes `folder` if need be, and the server's user its owner, whom alone it lets in. */
-export async function makeFolderFor(user: ServerUser, folder: string): Promise<void> {
+export async function makeFolderFor(user: Owner, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await giveTo(user, folder);
   await chmod(folder, 0o700);
 }
 
 /** Gives the server's user `folder` with all that is in it. The folder comes last: while it isn't given, the rest may not be. */
-export async function giveTo(user: ServerUser, folder: string): Promise<void> {
+export async function giveTo(user: Owner, folder: string): Promise<void> {
   if ((await stat(folder)).uid === user.uid) return;
   for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), user.uid, user.gid);
   await lchown(folder, user.uid, user.gid);

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -23,6 +23,8 @@ function readIfThere(path: string): string | undefined {
 
 function create(path: string, text: string): string {
   const unfinished = `${path}.new`;
+  // One that a crash has left may have another mode, which writing would keep.
+  rmSync(unfinished, { force: true });
   writeFileSync(unfinished, text, { mode: 0o600, flush: true });
   renameSync(unfinished, path);
   syncFolder(dirname(path));

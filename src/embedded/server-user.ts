@@ -4,11 +4,16 @@ import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { letThrough } from "./ownership.ts";
 
-/** Who a server runs as, seen from outside of it. */
-export interface ServerUser {
-  /** Owner of the files that the server writes. */
+/** Whom files belong to. */
+export interface Owner {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** Who a server runs as: the owner, as seen from outside of the server, of the files that it writes. */
+export interface ServerUser extends Owner {
+  /** Such as "as user 1000". */
+  readonly description: string;
   /** What to spawn so that `argv` runs as this user. */
   commandFor(argv: readonly [string, ...string[]]): Command;
 }
@@ -25,13 +30,13 @@ export interface ServerUserChoice {
   /** The data folder, which the user must be able to enter. */
   readonly folder: string;
   /** The owner of the data that is there already, if any is. */
-  readonly dataOwner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly dataOwner: Owner | undefined;
 }
 
 const ROOT = 0;
 
 /** "nobody" on Linux: there on every machine, and owner of nothing. */
-const NOBODY = 65534;
+const NOBODY: Owner = { uid: 65534, gid: 65534 };
 
 /**
  * Who Postgres is to run as, and the major version that it says it is. As an ordinary user that is ourselves. Postgres
@@ -45,13 +50,14 @@ const NOBODY = 65534;
  */
 export async function chooseServerUser(choice: ServerUserChoice): Promise<{ user: ServerUser; version: number }> {
   const refusals: string[] = [];
-  for (const [name, user] of candidates(choice.dataOwner)) {
+  for (const owner of candidates(choice.dataOwner)) {
+    const user = serverUserOf(owner);
     const takeBack = await letThrough(user, choice.folder);
     try {
       return { user, version: await probe(user, choice) };
     } catch (error) {
       await takeBack();
-      refusals.push(`  ${name}: ${reasonOf(error)}`);
+      refusals.push(`  ${user.description}: ${reasonOf(error)}`);
     }
   }
   throw new EmbeddedPostgresError(
@@ -60,31 +66,25 @@ export async function chooseServerUser(choice: ServerUserChoice): Promise<{ user
   );
 }
 
-function candidates(owner: ServerUserChoice["dataOwner"]): [name: string, user: ServerUser][] {
-  const self = { uid: process.getuid?.() ?? NOBODY, gid: process.getgid?.() ?? NOBODY };
-  if (self.uid !== ROOT) {
-    if (owner !== undefined && owner.uid !== self.uid) throw foreignData(owner.uid, self.uid);
-    return [[`as user ${self.uid}`, { ...self, commandFor: ([file, ...args]) => ({ file, args, identity: {} }) }]];
-  }
-  const namespaced: [string, ServerUser] = ["as root in a user namespace", namespacedRoot];
-  if (owner?.uid === ROOT) return [namespaced, unprivileged(NOBODY, NOBODY)];
-  return [unprivileged(owner?.uid ?? NOBODY, owner?.gid ?? NOBODY), namespaced];
+/** The server user who owns what belongs to `owner`. */
+export function serverUserOf({ uid, gid }: Owner): ServerUser {
+  if (uid === ROOT) return { uid, gid, description: "as root in a user namespace", commandFor: inNamespace };
+  const identity = uid === process.getuid?.() ? {} : { uid, gid };
+  return { uid, gid, description: `as user ${uid}`, commandFor: ([file, ...args]) => ({ file, args, identity }) };
 }
 
-function unprivileged(uid: number, gid: number): [string, ServerUser] {
-  const commandFor: ServerUser["commandFor"] = ([file, ...args]) => ({ file, args, identity: { uid, gid } });
-  return [`as user ${uid}`, { uid, gid, commandFor }];
+function inNamespace(argv: readonly string[]): Command {
+  const args = ["--user", `--map-user=${NOBODY.uid}`, `--map-group=${NOBODY.gid}`, "--", ...argv];
+  return { file: "unshare", args, identity: {} };
 }
 
-const namespacedRoot: ServerUser = {
-  uid: ROOT,
-  gid: ROOT,
-  commandFor: (argv) => ({
-    file: "unshare",
-    args: ["--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--", ...argv],
-    identity: {},
-  }),
-};
+/** Who may run the server, the likeliest first. */
+function candidates(dataOwner: Owner | undefined): Owner[] {
+  const self = { uid: process.getuid?.() ?? NOBODY.uid, gid: process.getgid?.() ?? NOBODY.gid };
+  if (self.uid === ROOT) return dataOwner?.uid === ROOT ? [self, NOBODY] : [dataOwner ?? NOBODY, self];
+  if (dataOwner !== undefined && dataOwner.uid !== self.uid) throw foreignData(dataOwner.uid, self.uid);
+  return [self];
+}
 
 function foreignData(ownerUid: number, uid: number): EmbeddedPostgresError {
   return new EmbeddedPostgresError(

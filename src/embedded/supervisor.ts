@@ -5,7 +5,7 @@ import type { ServerUser } from "./server-user.ts";
 export interface Supervised {
   /** Resolves when the program has ended, with words for how. Never rejects. */
   readonly ended: Promise<Ending>;
-  /** Stops the program: fast, then harder. Resolves when it has ended, after 16 s at most. */
+  /** Stops the program by the steps given for it. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
@@ -21,17 +21,28 @@ export interface SupervisedOptions {
   readonly env: Readonly<Record<string, string>>;
   /** File descriptor that takes what the program prints. */
   readonly output: number;
+  /** How it is stopped, when we ask for it or are gone. By default Postgres's way, which takes 16 s at most. */
+  readonly stopSteps?: readonly StopStep[];
   /** Removed when the program has ended, even if this process ended before it. */
   readonly temporaryFolder?: string | undefined;
 }
 
-/** Waited after each signal, in tenths of a second. A fast shutdown writes a checkpoint: seconds on a slow disk. */
-const FAST_TICKS = 100;
-const HARDER_TICKS = 30;
+export interface StopStep {
+  readonly signal: "INT" | "QUIT" | "KILL";
+  /** How long the signal is repeated before the next step, in tenths of a second. */
+  readonly ticks: number;
+}
+
+/** A fast shutdown, which writes a checkpoint and may take seconds on a slow disk; an immediate one; none of the kind. */
+const postgresStopSteps: readonly StopStep[] = [
+  { signal: "INT", ticks: 100 },
+  { signal: "QUIT", ticks: 30 },
+  { signal: "KILL", ticks: 30 },
+];
 
 /**
- * Runs the program in `$2` and on, and stops it when standard input ends, which happens when our process closes it and also when our process
- * is killed in whatever way: the kernel closes the pipe. SIGINT is Postgres's fast shutdown, SIGQUIT its immediate one.
+ * Runs the program in `$3` and on, with the folder to remove in `$1` and the steps, as `INT:100 QUIT:30`, in `$2`. Stops it
+ * when standard input ends: when our process closes that, or ends in whatever way and the kernel closes it.
  *
  * - The signal is sent again at each tick, as a program that has not yet come to install its handler misses it.
  * - SIGTERM is ignored: a service manager sends it to all of a group's processes, and what it means is ours to decide.
@@ -40,23 +51,21 @@ const HARDER_TICKS = 30;
 const SUPERVISE = `
 trap '' TERM INT HUP
 folder=$1
-shift
+steps=$2
+shift 2
 exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
 (
   read -r _ <&3
-  stop() {
-    ticks=$2
+  for step in $steps; do
+    ticks=\${step#*:}
     while [ "$ticks" -gt 0 ]; do
-      kill "-$1" "$program" || exit
+      kill "-\${step%:*}" "$program" || exit
       sleep 0.1
       ticks=$((ticks - 1))
     done
-  }
-  stop INT ${FAST_TICKS}
-  stop QUIT ${HARDER_TICKS}
-  stop KILL ${HARDER_TICKS}
+  done
 ) >/dev/null 2>&1 &
 watch=$!
 exec 3<&-
@@ -68,8 +77,10 @@ exit "$code"
 `;
 
 /** Starts a program that ends when we say so or when this process ends, whichever comes first. */
-export function supervise({ user, argv, env, output, temporaryFolder = "" }: SupervisedOptions): Supervised {
-  const { file, args, identity } = user.commandFor(["sh", "-c", SUPERVISE, "sh", temporaryFolder, ...argv]);
+export function supervise(options: SupervisedOptions): Supervised {
+  const { user, argv, env, output, stopSteps = postgresStopSteps, temporaryFolder = "" } = options;
+  const steps = stopSteps.map(({ signal, ticks }) => `${signal}:${ticks}`).join(" ");
+  const { file, args, identity } = user.commandFor(["sh", "-c", SUPERVISE, "sh", temporaryFolder, steps, ...argv]);
   const supervisor = spawn(file, args, {
     ...identity,
     env,

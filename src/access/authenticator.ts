@@ -1,0 +1,115 @@
+import { timingSafeEqual } from "node:crypto";
+import { decide, parseAddress, shapeOf } from "@clavis/sdk/rules";
+import { DomainError } from "../errors.ts";
+import { digestOf, type Secret } from "../secret.ts";
+import type { Clock } from "../time.ts";
+import type { KnownSecret, RecordSource } from "../verify/record-source.ts";
+import type { Principal } from "./principal.ts";
+import { type Rights, rightsOf, unlimitedRights } from "./rights.ts";
+
+/** Who calls, and what it may do at that moment. */
+export interface Authenticated {
+  readonly principal: Principal;
+  readonly rights: Rights;
+}
+
+/** What a call presents. */
+export interface Credential {
+  readonly secret: Secret;
+  /** The address that the call came from; empty if that is not known. */
+  readonly address: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds out who calls. Each throws CREDENTIAL_REJECTED, whatever is wrong with the credential, and STORE_UNAVAILABLE where it
+ * could not tell.
+ */
+export interface Authenticator {
+  /** A management key that may be used from there now, or the operator. */
+  caller(credential: Credential): Promise<Authenticated>;
+  /** The bearer of any secret that Verify would call valid. */
+  bearer(credential: Credential): Promise<Authenticated>;
+  /** The bearer of any secret that there is: enough to end its own key. */
+  finder(credential: Credential): Promise<Authenticated>;
+}
+
+export function createAuthenticator(parts: {
+  source: RecordSource;
+  clock: Clock;
+  /** The operator's credentials; several while one takes over from another. */
+  operatorSecrets: readonly Secret[];
+}): Authenticator {
+  const { source, clock, operatorSecrets } = parts;
+  const operatorDigests = operatorSecrets.map(digestOf);
+
+  return {
+    async caller(credential) {
+      const digest = digestOf(credential.secret);
+      if (operatorDigests.some((known) => sameDigest(known, digest))) {
+        return { principal: { type: "operator" }, rights: unlimitedRights };
+      }
+      // Management keys are never imported, so what has another shape is none, and costs no look-up.
+      if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
+      const known = (await find(credential)).find(({ record }) => record.management);
+      if (known === undefined || !isValid(known, credential)) throw rejected();
+      return { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) };
+    },
+
+    async bearer(credential) {
+      const known = await findAny(credential);
+      if (!isValid(known, credential)) throw rejected();
+      return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
+    },
+
+    async finder(credential) {
+      const known = await findAny(credential);
+      return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
+    },
+  };
+
+  async function find({ secret, signal }: Credential): Promise<readonly KnownSecret[]> {
+    const [known = []] = await source.find([digestOf(secret)], signal);
+    return known;
+  }
+
+  /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
+  async function findAny(credential: Credential): Promise<KnownSecret> {
+    if (shapeOf(credential.secret.reveal()) === "malformed") throw rejected();
+    const known = await find(credential);
+    const first = known.find(({ imported }) => !imported) ?? known[0];
+    if (first === undefined) throw rejected();
+    return first;
+  }
+
+  function isValid({ record }: KnownSecret, { address }: Credential): boolean {
+    const { tenantId, keyspaceId } = record;
+    const request = { tenantId, keyspaceId, clientIp: parseAddress(address), permissions: [] };
+    // `decide` hides management keys from verifiers; here they are what is looked for.
+    return decide({ ...record, management: false }, request, clock()).outcome === "valid";
+  }
+}
+
+const noRights: Rights = rightsOf({ permissions: [], keyspaceIds: [], addresses: [], expireTime: null });
+
+function managementRights({ record, facts, allowedKeyspaceIds }: KnownSecret): Rights {
+  return {
+    permissions: facts.permissions,
+    held: record.permissions,
+    keyspaceIds: allowedKeyspaceIds,
+    addresses: record.allowedAddresses,
+    expireTime: record.expireTime,
+  };
+}
+
+function idsOf({ record: { tenantId, keyId } }: KnownSecret): { tenantId: string; keyId: string } {
+  return { tenantId, keyId };
+}
+
+function sameDigest(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one), Buffer.from(other));
+}
+
+function rejected(): DomainError {
+  return new DomainError({ reason: "CREDENTIAL_REJECTED" });
+}

@@ -1,0 +1,95 @@
+import { hash } from "node:crypto";
+import { principalId } from "../access/principal.ts";
+import { type Rights, unlimitedRights } from "../access/rights.ts";
+import type { Call } from "../call.ts";
+import { DomainError } from "../errors.ts";
+import { stateOf } from "../keys/key.ts";
+import { rightsFrom } from "../keys/key-terms.ts";
+import type { Sealer } from "../root-keys.ts";
+import type { Clock, UnixMs } from "../time.ts";
+import type { ReplayClaim } from "./replay-store.ts";
+import type { Transaction, Transactor } from "./transactor.ts";
+
+/** What is asked for, as far as it matters for doing it exactly once. */
+export interface ChangeRequest<Answer> {
+  /** A UUID; empty for a request that does not mind being done twice. */
+  readonly requestId: string;
+  /** SHA-256 of method and request, in hexadecimal digits. */
+  readonly fingerprint: string;
+  encode(answer: Answer): Uint8Array;
+  decode(bytes: Uint8Array): Answer;
+}
+
+/** What a change has at hand: its transaction, and what its principal may do, which stays so until the commit. */
+export interface Change {
+  readonly call: Call;
+  readonly tx: Transaction;
+  readonly rights: Rights;
+  readonly now: UnixMs;
+}
+
+/** Makes changes: rights looked up anew, exactly once per `request_id`, all in one transaction with the audit events. */
+export interface ChangeService {
+  /** Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED. */
+  run<Answer>(
+    call: Call,
+    tenantId: string,
+    request: ChangeRequest<Answer>,
+    work: (change: Change) => Promise<Answer>,
+  ): Promise<Answer>;
+  /**
+   * From when on a change that has just been committed holds for each Verify that starts. Each one reads Postgres, so that is
+   * now, and there is nothing to wait for.
+   */
+  effectiveTime(): UnixMs;
+}
+
+export function createChangeService(parts: { transactor: Transactor; sealer: Sealer; clock: Clock }): ChangeService {
+  const { transactor, sealer, clock } = parts;
+
+  return {
+    run(call, tenantId, request, work) {
+      return transactor.write(call, tenantId, async (tx) => {
+        const now = clock();
+        const rights = await confirmRights(call, tx, now);
+        if (request.requestId === "") return work({ call, tx, rights, now });
+
+        const claim = claimOf(call, request);
+        const earlier = await tx.replays.claim(claim);
+        if (earlier !== undefined) {
+          const sealed = sealer.open("replay", earlier.sealedAnswer, request.requestId);
+          if (earlier.fingerprint !== request.fingerprint || sealed === undefined) {
+            throw new DomainError({ reason: "REQUEST_ID_REUSED" });
+          }
+          return request.decode(sealed);
+        }
+        const answer = await work({ call, tx, rights, now });
+        tx.replays.keep(claim, sealer.seal("replay", request.encode(answer), request.requestId));
+        return answer;
+      });
+    },
+    effectiveTime: clock,
+  };
+}
+
+/**
+ * What the principal may do, read under a lock that keeps it so until the commit. Without the lock a right taken away meanwhile
+ * would still serve: after waiting for a row, READ COMMITTED looks again at that row alone.
+ */
+async function confirmRights(call: Call, tx: Transaction, now: UnixMs): Promise<Rights> {
+  const { principal } = call;
+  if (principal.type === "operator" || principal.type === "system") return unlimitedRights;
+  const key = await tx.keys.findShared(principal.keyId);
+  // A secret's bearer has no rights, only itself to end; that works also while the key is disabled, or a second time.
+  if (key !== undefined && principal.type === "key") return rightsFrom({ ...key, permissions: [] });
+  if (key === undefined || stateOf(key, now) !== "active") throw new DomainError({ reason: "CREDENTIAL_REJECTED" });
+  return rightsFrom(key);
+}
+
+function claimOf(call: Call, request: ChangeRequest<unknown>): ReplayClaim {
+  return {
+    principal: `${call.principal.type}:${principalId(call.principal)}`,
+    idDigest: hash("sha256", request.requestId, "hex"),
+    fingerprint: request.fingerprint,
+  };
+}

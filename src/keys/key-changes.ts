@@ -1,0 +1,98 @@
+import { maskSecret } from "@clavis/sdk/rules";
+import { excessOf, needWithin } from "../access/rights.ts";
+import { type EventType, keySnapshot } from "../audit/event.ts";
+import type { Change } from "../changes/change-service.ts";
+import { digestOf, type NewSecret } from "../secret.ts";
+import { isOver, type Key, type KeyTerms } from "./key.ts";
+import { keyFor, type KeyRef, refuseIn } from "./key-access.ts";
+import type { CreatedKey } from "./key-issuance.ts";
+import { changedTerms, rightsFrom } from "./key-terms.ts";
+import { keepOneManagementKey } from "./last-management-key.ts";
+
+/** What may happen to a key between its creation and its end. Each throws KEY_STATE_CONFLICT where its state does not allow it. */
+export interface KeyChanges {
+  update(change: Change, ref: KeyRef, changes: Partial<KeyTerms>): Promise<Key>;
+  /** Changes nothing where it is off already. Throws LAST_MANAGEMENT_KEY unless forced. */
+  disable(change: Change, ref: KeyRef, force: boolean): Promise<Key>;
+  /** Changes nothing where it is on already. */
+  enable(change: Change, ref: KeyRef): Promise<Key>;
+  /** A new secret. Those before stop after `overlapMs`, and none later than it would have. */
+  rotate(change: Change, ref: KeyRef, overlapMs: number): Promise<CreatedKey>;
+  /** Ends the overlap now. Changes nothing where there is none. */
+  completeRotation(change: Change, ref: KeyRef): Promise<Key>;
+  /** Removes the record of a key that is revoked or expired. */
+  delete(change: Change, ref: KeyRef): Promise<void>;
+}
+
+export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyChanges {
+  return {
+    async update(change, ref, changes) {
+      const { key, keyspace } = await keyFor(change, "update", ref);
+      refuseIn(change, key, ["revoked"]);
+      const terms = changedTerms(key, changes, keyspace, change.now);
+      // Whoever only takes from a management key gives nothing away.
+      if (keyspace.management && excessOf(rightsFrom(key), rightsFrom(terms)).length > 0) {
+        needWithin(change.rights, rightsFrom(terms));
+      }
+      return save(change, "key.updated", key, { ...key, ...terms });
+    },
+
+    async disable(change, ref, force) {
+      const { key, keyspace } = await keyFor(change, "update", ref);
+      refuseIn(change, key, ["revoked"]);
+      if (key.disabled) return key;
+      await keepOneManagementKey(change, keyspace, [key], force);
+      return save(change, "key.disabled", key, { ...key, disabled: true });
+    },
+
+    async enable(change, ref) {
+      const { key } = await keyFor(change, "update", ref);
+      refuseIn(change, key, ["revoked"]);
+      return key.disabled ? save(change, "key.enabled", key, { ...key, disabled: false }) : key;
+    },
+
+    async rotate(change, ref, overlapMs) {
+      const { tx, now } = change;
+      const { key, keyspace } = await keyFor(change, "rotate", ref);
+      refuseIn(change, key, ["revoked", "expired"]);
+      // The caller gets the secret, and with it all that the key may do.
+      if (keyspace.management) needWithin(change.rights, rightsFrom(key));
+
+      const secret = newSecret(keyspace.prefix);
+      const overlapEndTime = Math.min(now + overlapMs, key.expireTime ?? Number.POSITIVE_INFINITY);
+      const rotated: Key = {
+        ...key,
+        imported: false,
+        maskedSecret: maskSecret(secret.reveal()),
+        secretCreateTime: now,
+        rotation: { previousMaskedSecret: key.maskedSecret, overlapEndTime },
+      };
+      await tx.keys.stopSecrets(key.id, overlapEndTime);
+      await tx.keys.addSecret(key.id, digestOf(secret));
+      return { key: await save(change, "key.rotated", key, rotated), secret };
+    },
+
+    async completeRotation(change, ref) {
+      const { tx, now } = change;
+      const { key } = await keyFor(change, "rotate", ref);
+      refuseIn(change, key, ["revoked"]);
+      if (key.rotation === null || key.rotation.overlapEndTime <= now) return key;
+      await tx.keys.stopStoppingSecrets(key.id, now);
+      return save(change, "key.rotation_completed", key, { ...key, rotation: { ...key.rotation, overlapEndTime: now } });
+    },
+
+    async delete(change, ref) {
+      const { key } = await keyFor(change, "delete", ref);
+      if (!isOver(key, change.now)) refuseIn(change, key, ["active", "disabled", "not_yet_valid"]);
+      await change.tx.keys.delete(key.id);
+      change.tx.audit.append([{ type: "key.deleted", before: keySnapshot(key), after: null }]);
+    },
+  };
+}
+
+async function save({ tx, now }: Change, type: EventType, before: Key, changed: Key): Promise<Key> {
+  const after = { ...changed, version: before.version + 1, updateTime: now };
+  await tx.keys.update([after]);
+  tx.audit.append([{ type, before: keySnapshot(before), after: keySnapshot(after) }]);
+  return after;
+}

@@ -1,0 +1,48 @@
+import pg from "pg";
+import { SECOND_MS } from "../time.ts";
+
+export interface PoolOptions {
+  readonly url: string;
+  /** Connections at most. */
+  readonly connectionsMax: number;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+}
+
+/** How long a caller waits for a connection before Postgres counts as away. */
+const CONNECT_TIMEOUT_MS = 2 * SECOND_MS;
+
+/** How long a statement may go unanswered: somewhat longer than the server's own limit, which ends it more gently. */
+const QUERY_TIMEOUT_MS = 8 * SECOND_MS;
+
+/** A connection is replaced after that long, so that after a failover none stays with the server of before. */
+const LIFETIME_MS = 300 * SECOND_MS;
+
+const INT8 = 20;
+const TIMESTAMPTZ = 1184;
+
+/** A pool whose rows speak the domain's language: times as Unix milliseconds, bigint columns as numbers (none passes 2^53). */
+export function openPool({ url, connectionsMax, applicationName }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connectionsMax,
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    maxLifetimeSeconds: LIFETIME_MS / SECOND_MS,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  pool.on("error", () => {});
+  return pool;
+}
+
+const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => Date;
+
+function getTypeParser(oid: number, format?: string): unknown {
+  if (format === "binary") return pg.types.getTypeParser(oid, "binary");
+  if (oid === INT8) return Number;
+  if (oid === TIMESTAMPTZ) return (text: string) => parseTimestamp(text).getTime();
+  return pg.types.getTypeParser(oid);
+}

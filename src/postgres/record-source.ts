@@ -1,0 +1,77 @@
+import { compilePermissions, parseCidr } from "@clavis/sdk/rules";
+import type { Pool } from "pg";
+import type { JsonObject } from "../json.ts";
+import type { KnownSecret, RecordSource } from "../verify/record-source.ts";
+import { fromDigest, fromUuid, toDigest, toUuid } from "./columns.ts";
+import { toFailure } from "./sqlstate.ts";
+
+interface Row {
+  readonly digest: Uint8Array;
+  readonly stop_time: number | null;
+  readonly tenant_id: string;
+  readonly keyspace_id: string;
+  readonly key_id: string;
+  readonly display_name: string;
+  readonly owner_id: string;
+  readonly permissions: readonly string[];
+  readonly allowed_keyspace_ids: readonly string[];
+  readonly allowed_addresses: readonly string[];
+  readonly metadata: JsonObject;
+  readonly expire_time: number | null;
+  readonly not_before_time: number | null;
+  readonly disabled: boolean;
+  readonly revoke_time: number | null;
+  readonly imported: boolean;
+  readonly keyspace_disabled: boolean;
+  readonly management: boolean;
+  readonly tenant_suspended: boolean;
+}
+
+/** Reads the primary by one statement for all digests, outside any transaction. */
+export function createRecordSource(pool: Pool): RecordSource {
+  return {
+    async find(digests, _signal, tenantId) {
+      const tenant = tenantId === undefined ? null : toUuid("ten", tenantId);
+      const { rows } = await pool
+        .query<Row>("select * from clavis.find_secrets($1::bytea[], $2::uuid)", [digests.map(toDigest), tenant])
+        .catch((error: unknown) => Promise.reject(toFailure(error)));
+      const byDigest = Map.groupBy(rows, ({ digest }) => fromDigest(digest));
+      return digests.map((digest) => byDigest.get(digest)?.map(fromRow) ?? []);
+    },
+  };
+}
+
+function fromRow(row: Row): KnownSecret {
+  const tenantId = fromUuid("ten", row.tenant_id);
+  const keyspaceId = fromUuid("ks", row.keyspace_id);
+  const keyId = fromUuid("key", row.key_id);
+  const { permissions, metadata } = row;
+  return {
+    record: {
+      tenantId,
+      keyspaceId,
+      keyId,
+      secretStopTime: row.stop_time,
+      revokeTime: row.revoke_time,
+      expireTime: row.expire_time,
+      notBeforeTime: row.not_before_time,
+      disabled: row.disabled,
+      ownerDisabled: false,
+      keyspaceDisabled: row.keyspace_disabled,
+      tenantSuspended: row.tenant_suspended,
+      management: row.management,
+      allowedAddresses: row.allowed_addresses.map(cidrOf),
+      permissions: compilePermissions(permissions),
+    },
+    facts: { keyId, keyspaceId, ownerId: row.owner_id, displayName: row.display_name, permissions, metadata },
+    allowedKeyspaceIds: row.allowed_keyspace_ids.map((uuid) => fromUuid("ks", uuid)),
+    imported: row.imported,
+  };
+}
+
+/** Addresses are checked when they are written. One that cannot be read now must not widen the key to everywhere: refuse it. */
+function cidrOf(text: string) {
+  const result = parseCidr(text);
+  if (!result.ok) throw new Error(`an allowed address in the database is none: ${result.problem}`);
+  return result.cidr;
+}

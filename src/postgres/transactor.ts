@@ -1,0 +1,121 @@
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import type { Call } from "../call.ts";
+import type { Transaction, Transactor } from "../changes/transactor.ts";
+import type { NewId } from "../ids.ts";
+import { SECOND_MS } from "../time.ts";
+import { createAuditLog } from "./audit-log.ts";
+import { toUuid } from "./columns.ts";
+import { createKeyStore } from "./key-store.ts";
+import { createKeyspaceStore } from "./keyspace-store.ts";
+import { createReplayStore } from "./replay-store.ts";
+import type { Schema } from "./schema.ts";
+import { toFailure, troubleOf } from "./sqlstate.ts";
+import { createTenantStore } from "./tenant-store.ts";
+
+/** One connection within a transaction. */
+export type Db = Kysely<Schema>;
+
+/** Collects statements, values included, that the transaction sends with its COMMIT in one round trip. */
+export type LastStatements = string[];
+
+/** A transaction that loses against others runs again, this often in all. */
+const ATTEMPTS_MAX = 4;
+
+/** Longer waits for locks or answers than these mean that Postgres is in trouble, or that somebody holds a row for long. */
+const LOCK_TIMEOUT_MS = 4 * SECOND_MS;
+const STATEMENT_TIMEOUT_MS = 5 * SECOND_MS;
+
+/** A process that is frozen in mid-transaction holds its locks no longer than this. */
+const IDLE_TIMEOUT_MS = SECOND_MS / 2;
+
+/**
+ * Transactions of Postgres at READ COMMITTED: what must not change while it is decided upon is locked by name. Works through
+ * PgBouncer in transaction mode, since all settings are local to the transaction.
+ */
+export function createTransactor({ pool, newId }: { pool: pg.Pool; newId: NewId }): Transactor {
+  return {
+    async write(call, tenantId, work) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await attemptWrite(call, tenantId, work);
+        } catch (error) {
+          if (troubleOf(error) !== "conflict" || attempt === ATTEMPTS_MAX) throw toFailure(error);
+        }
+      }
+    },
+    read(call, tenantId, work) {
+      return within(begin("repeatable read, read only", call, tenantId), (db) => work(transactionOf(db, call, tenantId, [])));
+    },
+    readTenants(call, work) {
+      return within(begin("repeatable read, read only", call), (db) => work(createTenantStore(db)));
+    },
+  };
+
+  function attemptWrite<T>(call: Call, tenantId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const last: LastStatements = [];
+    return within(begin("read committed", call, tenantId), (db) => work(transactionOf(db, call, tenantId, last)), last);
+  }
+
+  function transactionOf(db: Db, call: Call, tenantId: string, last: LastStatements): Transaction {
+    return {
+      tenantId,
+      tenants: createTenantStore(db),
+      keyspaces: createKeyspaceStore(db, tenantId),
+      keys: createKeyStore(db, tenantId),
+      audit: createAuditLog({ db, last, call, tenantId, newId }),
+      replays: createReplayStore({ db, last, tenantId: isOperator(call) ? undefined : tenantId }),
+    };
+  }
+
+  /** Runs `work` between `first` and COMMIT. A connection that is not known to be sound does not go back to the pool. */
+  async function within<T>(first: string, work: (db: Db) => Promise<T>, last: LastStatements = []): Promise<T> {
+    const client = await pool.connect().catch((error) => Promise.reject(toFailure(error)));
+    let sound = false;
+    try {
+      await client.query(first);
+      const result = await work(bind(client));
+      await client.query([...last, "commit"].join("; "));
+      sound = true;
+      return result;
+    } catch (error) {
+      sound = await rolledBack(client, error);
+      throw troubleOf(error) === "conflict" ? error : toFailure(error);
+    } finally {
+      client.release(!sound);
+    }
+  }
+}
+
+function begin(mode: string, call: Call, tenantId?: string): string {
+  const settings = [
+    `begin isolation level ${mode}`,
+    `set local lock_timeout = ${LOCK_TIMEOUT_MS}`,
+    `set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
+    `set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
+  ];
+  // Row-level security goes by these.
+  if (tenantId !== undefined) settings.push(`set local clavis.tenant_id = ${pg.escapeLiteral(toUuid("ten", tenantId))}`);
+  if (isOperator(call)) settings.push("set local clavis.operator = 'on'");
+  return settings.join("; ");
+}
+
+/** Who stands above tenants. */
+function isOperator({ principal }: Call): boolean {
+  return principal.type === "operator" || principal.type === "system";
+}
+
+/** Kysely on this one connection, which stays ours. */
+function bind(client: pg.PoolClient): Db {
+  const connection = { query: client.query.bind(client), release() {} };
+  const pool = { connect: async () => connection, end: async () => {}, options: {} };
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
+}
+
+async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolean> {
+  if (troubleOf(error) === "away") return false;
+  return client.query("rollback").then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,39 @@
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../gen/grpc/health/v1/health_pb.ts";
+
+/** Whether the service takes calls, and a way to hear of changes. */
+export interface Readiness {
+  ready(): boolean;
+  /** Resolves when `ready` may have changed, or when `signal` aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+}
+
+/** Answers `grpc.health.v1.Health` for the process as a whole (the empty name) and for each of `services`, which share its fate. */
+export function routeHealth(router: ConnectRouter, readiness: Readiness, services: readonly string[]): void {
+  const known = new Set(["", ...services]);
+  const status = () => (readiness.ready() ? Status.SERVING : Status.NOT_SERVING);
+
+  router.service(Health, {
+    check({ service }) {
+      if (!known.has(service)) throw new ConnectError("unknown service", Code.NotFound);
+      return { status: status() };
+    },
+    list() {
+      return { statuses: Object.fromEntries([...known].map((service) => [service, { status: status() }])) };
+    },
+    async *watch({ service }, { signal }) {
+      if (!known.has(service)) {
+        yield { status: Status.SERVICE_UNKNOWN };
+        return;
+      }
+      let last: Status | undefined;
+      while (!signal.aborted) {
+        const changed = readiness.changed(signal);
+        const now = status();
+        if (now !== last) yield { status: now };
+        last = now;
+        await changed;
+      }
+    },
+  });
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { randomUUID } from "node:crypto";
+import { createContextValues } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Authenticator } from "../access/authenticator.ts";
+import type { AuditService } from "../audit/audit-service.ts";
+import type { ChangeService } from "../changes/change-service.ts";
+import { file_clavis_v1_audit_service, AuditService as AuditDesc } from "../gen/clavis/v1/audit_service_pb.ts";
+import { file_clavis_v1_error_reason } from "../gen/clavis/v1/error_reason_pb.ts";
+import { file_clavis_v1_key_service, KeyService as KeyDesc } from "../gen/clavis/v1/key_service_pb.ts";
+import { file_clavis_v1_keyspace_service, KeyspaceService as KeyspaceDesc } from "../gen/clavis/v1/keyspace_service_pb.ts";
+import { file_clavis_v1_self_service, SelfService as SelfDesc } from "../gen/clavis/v1/self_service_pb.ts";
+import { file_clavis_v1_tenant_service, TenantService as TenantDesc } from "../gen/clavis/v1/tenant_service_pb.ts";
+import { file_clavis_v1_verify_service, VerifyService as VerifyDesc } from "../gen/clavis/v1/verify_service_pb.ts";
+import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
+import { file_grpc_health_v1_health } from "../gen/grpc/health/v1/health_pb.ts";
+import { file_grpc_reflection_v1_reflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import type { NewId } from "../ids.ts";
+import type { KeyService } from "../keys/key-service.ts";
+import type { KeyspaceService } from "../keyspaces/keyspace-service.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { TenantService } from "../tenants/tenant-service.ts";
+import type { Clock } from "../time.ts";
+import type { VerifyService } from "../verify/verify-service.ts";
+import { routeAuditService } from "./audit-service.ts";
+import { arrivalKey } from "./call-context.ts";
+import { type Readiness, routeHealth } from "./health-service.ts";
+import { authenticate, observe, validate } from "./interceptors.ts";
+import { routeKeyService } from "./key-service.ts";
+import { routeKeyspaceService } from "./keyspace-service.ts";
+import { routeReflection } from "./reflection-service.ts";
+import { createRequestCheck } from "./request-check.ts";
+import { routeSelfService } from "./self-service.ts";
+import { routeTenantService } from "./tenant-service.ts";
+import { routeVerifyService } from "./verify-service.ts";
+
+/** All that answers calls. */
+export interface RpcParts {
+  readonly authenticator: Authenticator;
+  readonly changes: ChangeService;
+  readonly keyspaces: KeyspaceService;
+  readonly keys: KeyService;
+  readonly tenants: TenantService;
+  readonly verify: VerifyService;
+  readonly audit: AuditService;
+  readonly newId: NewId;
+  readonly clock: Clock;
+  /** Monotonic seconds. */
+  readonly seconds: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  /** The address that a request came from, as far as it can be trusted. */
+  readonly addressOf: (req: IncomingMessage | Http2ServerRequest) => string;
+}
+
+export type RequestHandler = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => void;
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The largest request is an import of 1,000 keys with 4 KiB of metadata each. */
+const READ_BYTES_MAX = 8 * MIB;
+
+/** The largest answer is such a batch with its secrets. */
+const WRITE_BYTES_MAX = 32 * MIB;
+
+/** A deadline beyond this is no deadline. */
+const TIMEOUT_MS_MAX = 130_000;
+
+const files = [
+  file_clavis_v1_keyspace_service,
+  file_clavis_v1_key_service,
+  file_clavis_v1_verify_service,
+  file_clavis_v1_self_service,
+  file_clavis_v1_tenant_service,
+  file_clavis_v1_audit_service,
+  file_clavis_v1_error_reason,
+  file_grpc_health_v1_health,
+  file_grpc_reflection_v1_reflection,
+  file_google_rpc_error_details,
+];
+
+const services = [KeyspaceDesc, KeyDesc, VerifyDesc, SelfDesc, TenantDesc, AuditDesc].map(({ typeName }) => typeName);
+
+/** Answers gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2. */
+export function createRpcHandler(parts: RpcParts): RequestHandler {
+  const check = createRequestCheck();
+  return connectNodeAdapter({
+    readMaxBytes: READ_BYTES_MAX,
+    writeMaxBytes: WRITE_BYTES_MAX,
+    maxTimeoutMs: TIMEOUT_MS_MAX,
+    // Compressed requests are small on disk and large in memory; nothing that is asked here needs them.
+    acceptCompression: [],
+    interceptors: [observe(parts), authenticate(parts.authenticator), validate(check)],
+    contextValues: (req) => createContextValues().set(arrivalKey, { callId: randomUUID(), address: parts.addressOf(req) }),
+    routes(router) {
+      routeKeyspaceService(router, parts);
+      routeKeyService(router, parts);
+      routeVerifyService(router, { ...parts, check });
+      routeSelfService(router, parts);
+      routeTenantService(router, parts);
+      routeAuditService(router, parts.audit);
+      routeHealth(router, parts.readiness, services);
+      routeReflection(router, files);
+    },
+  });
+}

@@ -1,0 +1,58 @@
+import {
+  type Duration,
+  durationFromMs,
+  durationMs,
+  type Timestamp,
+  timestampFromMs,
+  timestampMs,
+} from "@bufbuild/protobuf/wkt";
+import { invalidField } from "../errors.ts";
+import type { UnixMs } from "../time.ts";
+
+/** The last second of the year 9999: later times have no JSON form. */
+const SECONDS_MAX = 253_402_300_799n;
+
+export function timeToProto(time: UnixMs): Timestamp {
+  return timestampFromMs(time);
+}
+
+/** Fields for a message: an optional one is left out where there is nothing to say. */
+export function optionalTimeToProto<Name extends string>(
+  name: Name,
+  time: UnixMs | null,
+): { [field in Name]?: Timestamp } {
+  return time === null ? {} : ({ [name]: timestampFromMs(time) } as { [field in Name]?: Timestamp });
+}
+
+/** The same for durations. */
+export function optionalDurationToProto<Name extends string>(
+  name: Name,
+  ms: number | null,
+): { [field in Name]?: Duration } {
+  return ms === null ? {} : ({ [name]: durationFromMs(ms) } as { [field in Name]?: Duration });
+}
+
+/** Milliseconds, what is finer cut off. Throws INVALID_REQUEST for times before 1970 or after 9999. */
+export function timeFromProto(timestamp: Timestamp, field: string): UnixMs {
+  if (timestamp.seconds < 0n || timestamp.seconds > SECONDS_MAX)
+    throw invalidField(field, "must be a time between 1970 and 9999");
+  return Math.floor(timestampMs(timestamp));
+}
+
+export function optionalTimeFromProto(timestamp: Timestamp | undefined, field: string): UnixMs | null {
+  return timestamp === undefined ? null : timeFromProto(timestamp, field);
+}
+
+/** Whole milliseconds, rounded up so that what is asked for is never undercut to nothing. */
+export function durationFromProto(duration: Duration): number {
+  return Math.ceil(durationMs(duration));
+}
+
+export function optionalDurationFromProto(duration: Duration | undefined): number | null {
+  return duration === undefined ? null : durationFromProto(duration);
+}
+
+/** For people and for metadata: ISO 8601 in UTC. */
+export function timeToText(time: UnixMs): string {
+  return new Date(time).toISOString();
+}
