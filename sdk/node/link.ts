@@ -1,3 +1,4 @@
+import type { Http2Session } from "node:http2";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Link } from "../client/link.ts";
@@ -6,6 +7,9 @@ const MIB = 2 ** 20;
 
 /** More than any answer of the contract: 200 events with 4 KiB of metadata and 200 permissions, before and after. */
 const READ_MAX_BYTES = 32 * MIB;
+
+/** What connect-node's transport needs of a session manager. */
+type SessionManager = Pick<Http2SessionManager, "authority" | "request" | "notifyResponseByteRead">;
 
 /** How a Node client keeps its connection. */
 export interface NodeLinkOptions {
@@ -19,11 +23,34 @@ export interface NodeLinkOptions {
 export function openNodeLink({ baseUrl, pingIntervalMs, pingTimeoutMs }: NodeLinkOptions): Link {
   // Without `pingIdleConnection`: with it, connect-node 2.2 sets a ping's timer again on the last stream of a destroyed
   // session, whose ping then throws outside of any call. An idle connection is tried before its next use instead.
-  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
+  const manager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
+  const sessionManager = withHeardErrors(manager);
   return {
     transport: createConnectTransport({ httpVersion: "2", baseUrl, sessionManager, readMaxBytes: READ_MAX_BYTES }),
     isBroken: isBrokenConnection,
-    close: () => sessionManager.abort(),
+    close: () => manager.abort(),
+  };
+}
+
+/**
+ * `manager` with a listener to the errors of each session that has had a stream. connect-node 2.2 takes its own away when
+ * a call comes between a session's destruction and its error, such as the retry after a missing ping; an error that
+ * nobody listens to ends the process. Whom the error concerns hears of it from the stream.
+ */
+function withHeardErrors(manager: Http2SessionManager): SessionManager {
+  const heard = new WeakSet<Http2Session>();
+  return {
+    authority: manager.authority,
+    notifyResponseByteRead: (stream) => manager.notifyResponseByteRead(stream),
+    async request(method, path, headers, options) {
+      const stream = await manager.request(method, path, headers, options);
+      const { session } = stream;
+      if (session !== undefined && !heard.has(session)) {
+        heard.add(session);
+        session.on("error", () => {});
+      }
+      return stream;
+    },
   };
 }
 

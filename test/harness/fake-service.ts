@@ -72,6 +72,8 @@ export async function startWire(port: number): Promise<Wire> {
     const far = connect(port, "localhost");
     for (const socket of [near, far]) {
       sockets.add(socket);
+      // Small frames held back for 40 ms would look like a dead wire to a short ping.
+      socket.setNoDelay();
       socket.on("error", () => {});
       socket.on("close", () => sockets.delete(socket));
     }

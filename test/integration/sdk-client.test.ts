@@ -100,26 +100,18 @@ describe("the client in Node", () => {
   });
 
   it("notices a frozen peer by its silence and goes on with another connection", async () => {
-    let calls = 0;
-    const { promise: firstCall, resolve: first } = Promise.withResolvers<void>();
-    await using service = await startFakeService(
-      routes({
-        async getKey(_, ctx) {
-          if (++calls === 2) return { key: { id: "key_1" } };
-          first();
-          return untilAborted(ctx);
-        },
-      }),
-    );
-    await using wire = await startWire(service.port);
-    await using clavis = aClient(wire.url, { pingIntervalMs: 20, pingTimeoutMs: 20 });
-    const call = clavis.keys.get("key_1");
-    await firstCall;
-    wire.freeze();
-    expect((await call).key.id).toBe("key_1");
-    expect(calls).toBe(2);
-    // Long enough for a ping that the dead connection might have left behind, which would throw outside of any call.
-    await expect(clavis.keys.get("key_2", { timeoutMs: 60 })).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    await using frozen = await aFrozenCall();
+    expect((await frozen.call).key.id).toBe("key_1");
+    expect(frozen.calls()).toBe(2);
+  });
+
+  it("outlives a call that comes as soon as a connection is found dead", async () => {
+    await using frozen = await aFrozenCall({ attemptsMax: 1 });
+    await expect(frozen.call).rejects.toMatchObject({ reason: "UNREACHABLE" });
+    expect((await frozen.clavis.keys.get("key_1")).key.id).toBe("key_1");
+    // Long enough for whatever the dead connection has left behind to throw, outside of any call.
+    const later = frozen.clavis.keys.get("key_1", { timeoutMs: 3 * PING_MS });
+    await expect(later).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   });
 
   it("does not wait for a frozen peer beyond the deadline", async () => {
@@ -208,6 +200,30 @@ function routes(handlers: Partial<ServiceImpl<typeof KeyService>>): (router: Con
 
 function aClient(baseUrl: string, options: Partial<NodeClavisOptions> = {}) {
   return createClavis({ baseUrl, token, ...options });
+}
+
+const PING_MS = 30;
+
+/** A call whose connection has frozen while it waited; the second one is answered, and no other. */
+async function aFrozenCall(options: Partial<NodeClavisOptions> = {}) {
+  const resources = new AsyncDisposableStack();
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+  let calls = 0;
+  const service = await startFakeService(
+    routes({
+      getKey(_, ctx) {
+        arrive();
+        return ++calls === 2 ? { key: { id: "key_1" } } : untilAborted(ctx);
+      },
+    }),
+  );
+  resources.use(service);
+  const wire = resources.use(await startWire(service.port));
+  const clavis = resources.use(aClient(wire.url, { pingIntervalMs: PING_MS, pingTimeoutMs: PING_MS, ...options }));
+  const call = clavis.keys.get("key_1");
+  await arrived;
+  wire.freeze();
+  return { clavis, call, calls: () => calls, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 /** Never answers; ends when the caller gives up. */
