@@ -39,7 +39,8 @@ function uuidV7(now: number, random: (size: number) => Uint8Array): bigint {
 
 function encode(value: bigint): string {
   let text = "";
-  for (let shift = (SUFFIX_LENGTH - 1) * 5; shift >= 0; shift -= 5) text += ALPHABET[Number((value >> BigInt(shift)) & 31n)];
+  for (let shift = (SUFFIX_LENGTH - 1) * 5; shift >= 0; shift -= 5)
+    text += ALPHABET[Number((value >> BigInt(shift)) & 31n)];
   return text;
 }
 

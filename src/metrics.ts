@@ -1,5 +1,5 @@
 import type { Outcome } from "@clavis/sdk/rules";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** What the service counts of itself. Labels have few values, and none comes from a caller. */
 export interface Metrics {

@@ -11,3 +11,8 @@ export const DAY_MS = 24 * HOUR_MS;
 
 /** The machine's wall clock. */
 export const systemClock: Clock = () => Date.now();
+
+/** Seconds that only ever grow, for measuring how long something took. */
+export function monotonicSeconds(): number {
+  return performance.now() / SECOND_MS;
+}

@@ -1,4 +1,4 @@
-import { canonicalCidr, type Cidr, cidrWithin, compilePermissions, type PermissionSet } from "@clavis/sdk/rules";
+import { type Cidr, canonicalCidr, cidrWithin, compilePermissions, type PermissionSet } from "@clavis/sdk/rules";
 import { DomainError } from "../errors.ts";
 import type { UnixMs } from "../time.ts";
 import type { KeyAction, KeyspaceAction, ManagementPermission } from "./permissions.ts";
@@ -34,7 +34,12 @@ export function rightsOf(grant: Omit<Rights, "held">): Rights {
 }
 
 /** Rights without a bound: the operator's, and the service's own. */
-export const unlimitedRights: Rights = rightsOf({ permissions: ["*"], keyspaceIds: [], addresses: [], expireTime: null });
+export const unlimitedRights: Rights = rightsOf({
+  permissions: ["*"],
+  keyspaceIds: [],
+  addresses: [],
+  expireTime: null,
+});
 
 /** Throws PERMISSION_MISSING unless `permission` is held, for whatever keyspaces. */
 export function need(rights: Rights, permission: ManagementPermission): void {
@@ -124,7 +129,9 @@ function excessKeyspaces(rights: Rights, wanted: Rights): readonly string[] {
 function excessAddresses(rights: Rights, wanted: Rights): readonly string[] {
   if (rights.addresses.length === 0) return [];
   if (wanted.addresses.length === 0) return ["allowed_addresses"];
-  return wanted.addresses.filter((inner) => !rights.addresses.some((outer) => cidrWithin(inner, outer))).map(canonicalCidr);
+  return wanted.addresses
+    .filter((inner) => !rights.addresses.some((outer) => cidrWithin(inner, outer)))
+    .map(canonicalCidr);
 }
 
 function outlives(rights: Rights, wanted: Rights): boolean {

@@ -17,7 +17,13 @@ export interface AuditService {
   list(call: Call, request: EventListRequest): Promise<Page<Event>>;
 }
 
-export function createAuditService({ transactor, pageTokens }: { transactor: Transactor; pageTokens: PageTokens }): AuditService {
+export function createAuditService({
+  transactor,
+  pageTokens,
+}: {
+  transactor: Transactor;
+  pageTokens: PageTokens;
+}): AuditService {
   return {
     async list(call, request) {
       need(call.rights, "clavis.audit.read");

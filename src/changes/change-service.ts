@@ -10,9 +10,9 @@ import type { Clock, UnixMs } from "../time.ts";
 import type { ReplayClaim } from "./replay-store.ts";
 import type { Transaction, Transactor } from "./transactor.ts";
 
-/** What is asked for, as far as it matters for doing it exactly once. */
+/** A request that carries a `request_id`, as far as it matters for doing it exactly once. */
 export interface ChangeRequest<Answer> {
-  /** A UUID; empty for a request that does not mind being done twice. */
+  /** A UUID in lower case. */
   readonly requestId: string;
   /** SHA-256 of method and request, in hexadecimal digits. */
   readonly fingerprint: string;
@@ -30,11 +30,14 @@ export interface Change {
 
 /** Makes changes: rights looked up anew, exactly once per `request_id`, all in one transaction with the audit events. */
 export interface ChangeService {
-  /** Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED. */
+  /**
+   * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED. Without a
+   * request it is simply run.
+   */
   run<Answer>(
     call: Call,
     tenantId: string,
-    request: ChangeRequest<Answer>,
+    request: ChangeRequest<Answer> | undefined,
     work: (change: Change) => Promise<Answer>,
   ): Promise<Answer>;
   /**
@@ -52,7 +55,7 @@ export function createChangeService(parts: { transactor: Transactor; sealer: Sea
       return transactor.write(call, tenantId, async (tx) => {
         const now = clock();
         const rights = await confirmRights(call, tx, now);
-        if (request.requestId === "") return work({ call, tx, rights, now });
+        if (request === undefined) return work({ call, tx, rights, now });
 
         const claim = claimOf(call, request);
         const earlier = await tx.replays.claim(claim);
@@ -86,7 +89,7 @@ async function confirmRights(call: Call, tx: Transaction, now: UnixMs): Promise<
   return rightsFrom(key);
 }
 
-function claimOf(call: Call, request: ChangeRequest<unknown>): ReplayClaim {
+function claimOf(call: Call, request: Pick<ChangeRequest<unknown>, "requestId" | "fingerprint">): ReplayClaim {
   return {
     principal: `${call.principal.type}:${principalId(call.principal)}`,
     idDigest: hash("sha256", request.requestId, "hex"),

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isAlive, parsePid } from "./process-id.ts";
@@ -10,6 +10,8 @@ export interface DataFolder extends AsyncDisposable {
   readonly path: string;
   /** The text of the file `name`, which `make` gives when there is none yet. Only our own user may read it. */
   readOrCreateSecretFile(name: string, make: () => string): string;
+  /** Whether the file `name` is there. */
+  has(name: string): boolean;
 }
 
 /** A data folder that cannot be used. The message names the folder and says what to do. */
@@ -42,6 +44,7 @@ export function openDataFolder(path: string): DataFolder {
   return {
     path: folder,
     readOrCreateSecretFile: (name, make) => readOrCreateSecretFile(join(folder, name), make),
+    has: (name) => existsSync(join(folder, name)),
     async [Symbol.asyncDispose]() {
       if (lock.isOpen) lock.close();
     },

@@ -39,7 +39,11 @@ export async function keyspaceFor({ tx, rights }: Change, action: KeyAction, key
 }
 
 /** The key that is to be changed, kept from others until the commit, and its keyspace. */
-export async function keyFor(change: Change, action: KeyAction, ref: KeyRef): Promise<{ key: Key; keyspace: Keyspace }> {
+export async function keyFor(
+  change: Change,
+  action: KeyAction,
+  ref: KeyRef,
+): Promise<{ key: Key; keyspace: Keyspace }> {
   const { tx, rights } = change;
   needKeyAction(rights, action);
   const found = await authorizedKey(tx, rights, action, ref.keyId, await tx.keys.findLocked(ref.keyId));
@@ -48,7 +52,13 @@ export async function keyFor(change: Change, action: KeyAction, ref: KeyRef): Pr
 }
 
 /** Throws KEY_NOT_FOUND or PERMISSION_MISSING where the key is not there for this caller, or not for this. */
-export async function authorizedKey(tx: Transaction, rights: Rights, action: KeyAction, keyId: string, key: Key | undefined) {
+export async function authorizedKey(
+  tx: Transaction,
+  rights: Rights,
+  action: KeyAction,
+  keyId: string,
+  key: Key | undefined,
+) {
   if (key === undefined) throw new DomainError({ reason: "KEY_NOT_FOUND", keyId });
   const keyspace = await keyspaceOf(tx, key);
   authorizeKey(rights, action, keyspace, key);
@@ -67,7 +77,12 @@ export function refuseIn({ now }: Change, key: Key, states: readonly KeyState[])
   if (states.includes(state)) throw new DomainError({ reason: "KEY_STATE_CONFLICT", keyId: key.id, state });
 }
 
-function authorizedKeyspace(rights: Rights, action: KeyAction, keyspaceId: string, keyspace: Keyspace | undefined): Keyspace {
+function authorizedKeyspace(
+  rights: Rights,
+  action: KeyAction,
+  keyspaceId: string,
+  keyspace: Keyspace | undefined,
+): Keyspace {
   if (keyspace === undefined) throw new DomainError({ reason: "KEYSPACE_NOT_FOUND", keyspaceId });
   authorizeKeysIn(rights, action, keyspace);
   return keyspace;

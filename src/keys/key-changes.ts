@@ -4,7 +4,7 @@ import { type EventType, keySnapshot } from "../audit/event.ts";
 import type { Change } from "../changes/change-service.ts";
 import { digestOf, type NewSecret } from "../secret.ts";
 import { isOver, type Key, type KeyTerms } from "./key.ts";
-import { keyFor, type KeyRef, refuseIn } from "./key-access.ts";
+import { type KeyRef, keyFor, refuseIn } from "./key-access.ts";
 import type { CreatedKey } from "./key-issuance.ts";
 import { changedTerms, rightsFrom } from "./key-terms.ts";
 import { keepOneManagementKey } from "./last-management-key.ts";
@@ -78,7 +78,10 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
       refuseIn(change, key, ["revoked"]);
       if (key.rotation === null || key.rotation.overlapEndTime <= now) return key;
       await tx.keys.stopStoppingSecrets(key.id, now);
-      return save(change, "key.rotation_completed", key, { ...key, rotation: { ...key.rotation, overlapEndTime: now } });
+      return save(change, "key.rotation_completed", key, {
+        ...key,
+        rotation: { ...key.rotation, overlapEndTime: now },
+      });
     },
 
     async delete(change, ref) {

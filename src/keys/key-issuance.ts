@@ -67,10 +67,20 @@ export function createKeyIssuance({ newId, newSecret }: { newId: NewId; newSecre
     const terms = termsOf(draft, keyspace, change.now, path);
     if (keyspace.management) needWithin(change.rights, rightsFrom(terms));
     const secret = newSecret(keyspace.prefix);
-    return { key: newKey(change, keyspace, terms, maskSecret(secret.reveal()), false), secret, digest: digestOf(secret) };
+    return {
+      key: newKey(change, keyspace, terms, maskSecret(secret.reveal()), false),
+      secret,
+      digest: digestOf(secret),
+    };
   }
 
-  function newKey({ tx, now }: Change, keyspace: Keyspace, terms: KeyTerms, maskedSecret: string, imported: boolean): Key {
+  function newKey(
+    { tx, now }: Change,
+    keyspace: Keyspace,
+    terms: KeyTerms,
+    maskedSecret: string,
+    imported: boolean,
+  ): Key {
     return {
       ...terms,
       id: newId("key"),
@@ -96,7 +106,11 @@ async function insert({ tx }: Change, rows: readonly NewKey[]): Promise<void> {
     throw digestsExist(rows.flatMap(({ digest }, index) => (known.has(digest) ? [index] : [])));
   }
   tx.audit.append(
-    rows.map(({ key }) => ({ type: key.imported ? "key.imported" : "key.created", before: null, after: keySnapshot(key) })),
+    rows.map(({ key }) => ({
+      type: key.imported ? "key.imported" : "key.created",
+      before: null,
+      after: keySnapshot(key),
+    })),
   );
 }
 

@@ -1,5 +1,5 @@
-import { needKeyAction } from "../access/rights.ts";
 import { principalId, tenantIdOf } from "../access/principal.ts";
+import { needKeyAction } from "../access/rights.ts";
 import { type EventDraft, keySnapshot } from "../audit/event.ts";
 import type { Call } from "../call.ts";
 import type { Change } from "../changes/change-service.ts";
@@ -10,7 +10,7 @@ import type { PageTokens } from "../page-token.ts";
 import { type Page, type PageRequest, pageOf } from "../paging.ts";
 import type { Clock, UnixMs } from "../time.ts";
 import type { Key, RevokeReason } from "./key.ts";
-import { keyFor, keyspaceFor, keyspaceOf, type KeyView, viewOf } from "./key-access.ts";
+import { type KeyView, keyFor, keyspaceFor, keyspaceOf, viewOf } from "./key-access.ts";
 import { type KeyFilter, type KeyPosition, positionIn } from "./key-store.ts";
 import { keepOneManagementKey } from "./last-management-key.ts";
 
@@ -81,7 +81,13 @@ export function createKeyRevocation({ transactor, pageTokens, clock }: Parts): K
   };
 
   /** Oldest first, and by place rather than by number, so that neither new keys nor revoked ones shift what follows. */
-  function pageOfLiving(tx: Transaction, read: "list" | "listLocked", view: KeyView, wish: BatchRevokeWish, now: UnixMs) {
+  function pageOfLiving(
+    tx: Transaction,
+    read: "list" | "listLocked",
+    view: KeyView,
+    wish: BatchRevokeWish,
+    now: UnixMs,
+  ) {
     const { keyspaceId, filter } = wish;
     return pageOf({
       tokens: pageTokens,
@@ -118,7 +124,12 @@ async function saveRevoked({ call, tx, now }: Change, keys: readonly Key[], wish
   const actor = { actorType: call.principal.type, actorId: principalId(call.principal) };
   const pairs = keys.map((key) => ({
     key,
-    revoked: { ...key, revocation: { time: now, reason, reasonText, ...actor }, version: key.version + 1, updateTime: now },
+    revoked: {
+      ...key,
+      revocation: { time: now, reason, reasonText, ...actor },
+      version: key.version + 1,
+      updateTime: now,
+    },
   }));
   await tx.keys.update(pairs.map(({ revoked }) => revoked));
   tx.audit.append(

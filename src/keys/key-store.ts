@@ -35,7 +35,9 @@ export interface NewKey {
   readonly digest: string;
 }
 
-export type InsertResult = { readonly inserted: true } | { readonly inserted: false; readonly knownDigests: readonly string[] };
+export type InsertResult =
+  | { readonly inserted: true }
+  | { readonly inserted: false; readonly knownDigests: readonly string[] };
 
 export interface KeyFilter {
   /** Empty for any. */

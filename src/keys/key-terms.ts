@@ -1,5 +1,5 @@
-import { canonicalCidr, type CidrResult, compilePermissions, isPermission, parseCidr } from "@clavis/sdk/rules";
-import { rightsOf, type Rights } from "../access/rights.ts";
+import { type CidrResult, canonicalCidr, compilePermissions, isPermission, parseCidr } from "@clavis/sdk/rules";
+import { type Rights, rightsOf } from "../access/rights.ts";
 import { DomainError, invalidField } from "../errors.ts";
 import { depthOf } from "../json.ts";
 import type { Keyspace } from "../keyspaces/keyspace.ts";
@@ -46,7 +46,9 @@ export function changedTerms(key: Key, changes: Partial<KeyTerms>, keyspace: Key
 }
 
 /** What a management key with these terms may do. */
-export function rightsFrom(terms: Pick<KeyTerms, "permissions" | "allowedKeyspaceIds" | "allowedAddresses" | "expireTime">): Rights {
+export function rightsFrom(
+  terms: Pick<KeyTerms, "permissions" | "allowedKeyspaceIds" | "allowedAddresses" | "expireTime">,
+): Rights {
   return rightsOf({
     permissions: terms.permissions,
     keyspaceIds: terms.allowedKeyspaceIds,
@@ -56,14 +58,33 @@ export function rightsFrom(terms: Pick<KeyTerms, "permissions" | "allowedKeyspac
 }
 
 function onlyTerms(key: Key): KeyTerms {
-  const { displayName, ownerId, permissions, allowedKeyspaceIds, allowedAddresses, metadata, expireTime, notBeforeTime } = key;
-  return { displayName, ownerId, permissions, allowedKeyspaceIds, allowedAddresses, metadata, expireTime, notBeforeTime };
+  const {
+    displayName,
+    ownerId,
+    permissions,
+    allowedKeyspaceIds,
+    allowedAddresses,
+    metadata,
+    expireTime,
+    notBeforeTime,
+  } = key;
+  return {
+    displayName,
+    ownerId,
+    permissions,
+    allowedKeyspaceIds,
+    allowedAddresses,
+    metadata,
+    expireTime,
+    notBeforeTime,
+  };
 }
 
 function checkTerms(terms: KeyTerms, path: string): KeyTerms {
   if (terms.displayName === "") throw invalidField(`${path}display_name`, "must not be empty");
   terms.permissions.forEach((permission, index) => {
-    if (!isPermission(permission)) throw invalidField(`${path}permissions[${index}]`, "is no permission, such as documents.read or documents.*");
+    if (!isPermission(permission))
+      throw invalidField(`${path}permissions[${index}]`, "is no permission, such as documents.read or documents.*");
   });
   if (Buffer.byteLength(JSON.stringify(terms.metadata)) > METADATA_BYTES_MAX) {
     throw invalidField(`${path}metadata`, `must be at most ${METADATA_BYTES_MAX} bytes as JSON`);
@@ -90,7 +111,8 @@ function checkGrantable(permissions: readonly string[], keyspace: Keyspace, path
   if (keyspace.grantablePermissions.length === 0) return;
   const grantable = compilePermissions(keyspace.grantablePermissions);
   const beyond = permissions.filter((permission) => !grantable.has(permission));
-  if (beyond.length > 0) throw new DomainError({ reason: "PERMISSION_NOT_GRANTABLE", field: `${path}permissions`, permissions: beyond });
+  if (beyond.length > 0)
+    throw new DomainError({ reason: "PERMISSION_NOT_GRANTABLE", field: `${path}permissions`, permissions: beyond });
 }
 
 function checkScope(terms: KeyTerms, keyspace: Keyspace, path: string): void {

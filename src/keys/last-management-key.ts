@@ -7,7 +7,12 @@ import type { Key } from "./key.ts";
  * Throws LAST_MANAGEMENT_KEY if without `going` the tenant had no management key that can be used, unless forced. Two that go at the
  * same time wait for each other at the keyspace's row, so that neither takes the other for the one that stays.
  */
-export async function keepOneManagementKey(change: Change, keyspace: Keyspace, going: readonly Key[], force: boolean): Promise<void> {
+export async function keepOneManagementKey(
+  change: Change,
+  keyspace: Keyspace,
+  going: readonly Key[],
+  force: boolean,
+): Promise<void> {
   const [first] = going;
   if (!keyspace.management || force || first === undefined) return;
   const { tx, now } = change;

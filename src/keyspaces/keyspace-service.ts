@@ -27,7 +27,11 @@ export interface KeyspaceService {
   delete(change: Change, ref: KeyspaceRef): Promise<void>;
 }
 
-export function createKeyspaceService(parts: { transactor: Transactor; pageTokens: PageTokens; newId: NewId }): KeyspaceService {
+export function createKeyspaceService(parts: {
+  transactor: Transactor;
+  pageTokens: PageTokens;
+  newId: NewId;
+}): KeyspaceService {
   const { transactor, pageTokens, newId } = parts;
   return {
     async create({ tx, rights, now }, policy) {
@@ -97,7 +101,11 @@ export function createKeyspaceService(parts: { transactor: Transactor; pageToken
   };
 }
 
-async function changeable({ tx, rights }: Change, action: "update" | "delete", { keyspaceId, etag }: KeyspaceRef): Promise<Keyspace> {
+async function changeable(
+  { tx, rights }: Change,
+  action: "update" | "delete",
+  { keyspaceId, etag }: KeyspaceRef,
+): Promise<Keyspace> {
   need(rights, `clavis.keyspaces.${action}`);
   const keyspace = await tx.keyspaces.findLocked(keyspaceId);
   if (keyspace === undefined) throw new DomainError({ reason: "KEYSPACE_NOT_FOUND", keyspaceId });

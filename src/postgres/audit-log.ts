@@ -79,7 +79,8 @@ export function createAuditLog({ db, last, call, tenantId, newId }: Parts): Audi
     let query = db.selectFrom("clavis.audit_events").select(columns).where("tenant_id", "=", tenant_id);
     if (types.length > 0) query = query.where("type", "in", types);
     if (actorId !== "") query = query.where("actor_id", "=", actorId);
-    if (targetId !== "") query = query.where((is) => is.or([is("target_id", "=", targetId), is("keyspace_id", "=", targetId)]));
+    if (targetId !== "")
+      query = query.where((is) => is.or([is("target_id", "=", targetId), is("keyspace_id", "=", targetId)]));
     if (callId !== "") query = query.where("call_id", "=", callId);
     if (afterTime !== null) query = query.where("time", ">=", toTime(afterTime) as never);
     if (beforeTime !== null) query = query.where("time", "<", toTime(beforeTime) as never);

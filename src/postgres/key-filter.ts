@@ -13,7 +13,9 @@ export function matches(is: Is, query: KeyQuery): Expression<SqlBool> {
   const { keyspaceIds, heldTo, filter, now } = query;
   const conditions: Expression<SqlBool>[] = [
     keyspaceIds === undefined
-      ? is("keyspace_id", "not in", (from) => from.selectFrom("clavis.keyspaces").select("keyspace_id").where("management", "=", true))
+      ? is("keyspace_id", "not in", (from) =>
+          from.selectFrom("clavis.keyspaces").select("keyspace_id").where("management", "=", true),
+        )
       : is(
           "keyspace_id",
           "in",

@@ -6,7 +6,9 @@ import { keyColumns, keyFromRow, keyToRow } from "./key-row.ts";
 import type { Db } from "./transactor.ts";
 
 /** Columns that an update writes: all but those that say which key it is, and since when. */
-const changeableColumns = keyColumns.filter((column) => !["tenant_id", "keyspace_id", "key_id", "create_time"].includes(column));
+const changeableColumns = keyColumns.filter(
+  (column) => !["tenant_id", "keyspace_id", "key_id", "create_time"].includes(column),
+);
 
 export function createKeyStore(db: Db, tenantId: string): KeyStore {
   const tenant_id = toUuid("ten", tenantId);
@@ -47,7 +49,9 @@ export function createKeyStore(db: Db, tenantId: string): KeyStore {
         .onConflict((conflict) =>
           conflict
             .column("key_id")
-            .doUpdateSet((is) => Object.fromEntries(changeableColumns.map((column) => [column, is.ref(`excluded.${column}`)]))),
+            .doUpdateSet((is) =>
+              Object.fromEntries(changeableColumns.map((column) => [column, is.ref(`excluded.${column}`)])),
+            ),
         )
         .execute();
     },
@@ -61,7 +65,11 @@ export function createKeyStore(db: Db, tenantId: string): KeyStore {
       await updateSecrets(keyId, time).where("stop_time", "is not", null).execute();
     },
     async delete(keyId) {
-      await db.deleteFrom("clavis.keys").where("tenant_id", "=", tenant_id).where("key_id", "=", toUuid("key", keyId)).execute();
+      await db
+        .deleteFrom("clavis.keys")
+        .where("tenant_id", "=", tenant_id)
+        .where("key_id", "=", toUuid("key", keyId))
+        .execute();
     },
     async list(query) {
       const rows = await selectMany(query).execute();
@@ -116,7 +124,11 @@ export function createKeyStore(db: Db, tenantId: string): KeyStore {
     return { tenant_id, key_id: toUuid("key", keyId), digest: toDigest(digest), stop_time: null };
   }
 
-  async function count(keyspaceId: string, exceptIds: readonly string[], condition: ReturnType<typeof sql>): Promise<number> {
+  async function count(
+    keyspaceId: string,
+    exceptIds: readonly string[],
+    condition: ReturnType<typeof sql>,
+  ): Promise<number> {
     const except = exceptIds.map((id) => toUuid("key", id));
     const { rows } = await sql<{ count: number }>`
       select count(*) as count from clavis.keys

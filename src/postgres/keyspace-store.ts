@@ -62,7 +62,9 @@ export function createKeyspaceStore(db: Db, tenantId: string): KeyspaceStore {
         .where("tenant_id", "=", tenant_id)
         .$if(!management, (query) => query.where("management", "=", false))
         .$if(ids !== undefined, (query) =>
-          query.where((is) => is.or([is("keyspace_id", "in", ids?.map((id) => toUuid("ks", id)) ?? []), is("management", "=", true)])),
+          query.where((is) =>
+            is.or([is("keyspace_id", "in", ids?.map((id) => toUuid("ks", id)) ?? []), is("management", "=", true)]),
+          ),
         )
         .$if(afterId !== undefined, (query) => query.where("keyspace_id", "<", toUuid("ks", afterId as string)))
         .orderBy("keyspace_id", "desc")

@@ -31,7 +31,13 @@ async function checkRole(pool: Pool): Promise<void> {
   );
   const [row] = rows;
   if (row === undefined) throw new DatabaseUnfit("Postgres does not know the role that it let in");
-  const excess = row.superuser ? "is a superuser" : row.bypassrls ? "has BYPASSRLS" : row.owner ? "owns Clavis's tables" : undefined;
+  const excess = row.superuser
+    ? "is a superuser"
+    : row.bypassrls
+      ? "has BYPASSRLS"
+      : row.owner
+        ? "owns Clavis's tables"
+        : undefined;
   if (excess !== undefined) {
     throw new DatabaseUnfit(
       `the role ${row.role} ${excess}, so row-level security would not bind it: give CLAVIS_DATABASE_URL a role of its own and keep this one for CLAVIS_MIGRATE_DATABASE_URL`,
@@ -51,6 +57,8 @@ async function checkSchema(pool: Pool): Promise<void> {
   const applied = new Set(rows.map(({ name }) => name));
   const missing = Object.keys(migrations).filter((name) => !applied.has(name));
   if (missing.length > 0) {
-    throw new DatabaseUnfit(`the schema is older than this version of Clavis (${missing.join(", ")}): run \`clavis migrate\` first`);
+    throw new DatabaseUnfit(
+      `the schema is older than this version of Clavis (${missing.join(", ")}): run \`clavis migrate\` first`,
+    );
   }
 }

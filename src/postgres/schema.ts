@@ -1,6 +1,6 @@
 import type { ColumnType } from "kysely";
-import type { RevokeReason } from "../keys/key.ts";
 import type { JsonObject } from "../json.ts";
+import type { RevokeReason } from "../keys/key.ts";
 
 /** Written as dates, read as Unix milliseconds. */
 type Time = ColumnType<number, Date, Date>;

@@ -30,10 +30,20 @@ const AWAY = new Set([
   "XX002", // PgBouncer has lost its server
 ]);
 
-const SYSTEM_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "ENOENT", "ETIMEDOUT", "EHOSTUNREACH", "EAI_AGAIN"]);
+const SYSTEM_ERRORS = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOTFOUND",
+  "ENOENT",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "EAI_AGAIN",
+]);
 
 /** What pg says, with no code, when a connection ends or a time limit of its own passes. */
-const DRIVER_MESSAGES = /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Client network socket)/;
+const DRIVER_MESSAGES =
+  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Client network socket)/;
 
 /** How long to wait before asking again. */
 const RETRY_AFTER_MS = SECOND_MS;

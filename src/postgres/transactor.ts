@@ -45,7 +45,9 @@ export function createTransactor({ pool, newId }: { pool: pg.Pool; newId: NewId 
       }
     },
     read(call, tenantId, work) {
-      return within(begin("repeatable read, read only", call, tenantId), (db) => work(transactionOf(db, call, tenantId, [])));
+      return within(begin("repeatable read, read only", call, tenantId), (db) =>
+        work(transactionOf(db, call, tenantId, [])),
+      );
     },
     readTenants(call, work) {
       return within(begin("repeatable read, read only", call), (db) => work(createTenantStore(db)));
@@ -95,7 +97,8 @@ function begin(mode: string, call: Call, tenantId?: string): string {
     `set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
   ];
   // Row-level security goes by these.
-  if (tenantId !== undefined) settings.push(`set local clavis.tenant_id = ${pg.escapeLiteral(toUuid("ten", tenantId))}`);
+  if (tenantId !== undefined)
+    settings.push(`set local clavis.tenant_id = ${pg.escapeLiteral(toUuid("ten", tenantId))}`);
   if (isOperator(call)) settings.push("set local clavis.operator = 'on'");
   return settings.join("; ");
 }

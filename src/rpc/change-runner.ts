@@ -42,15 +42,16 @@ export function createChangeRunner(changes: ChangeService): ChangeRunner {
   };
 }
 
-/** How a request is recognised when it comes again, and how its answer is kept. Methods without a `request_id` have none. */
+/** How a request is recognised when it comes again, and how its answer is kept; undefined without a `request_id`. */
 function changeRequest<Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
   req: MessageShape<Input>,
-): ChangeRequest<MessageShape<Output>> {
+): ChangeRequest<MessageShape<Output>> | undefined {
   const { requestId = "" } = req as { requestId?: string };
+  if (requestId === "") return undefined;
   return {
     requestId: requestId.toLowerCase(),
-    fingerprint: requestId === "" ? "" : fingerprintOf(method, req),
+    fingerprint: fingerprintOf(method, req),
     encode: (answer) => toBinary(method.output, answer),
     decode: (bytes) => fromBinary(method.output, bytes),
   };

@@ -64,7 +64,8 @@ export function observe({ log, metrics, seconds }: { log: Log; metrics: Metrics;
 /** Finds out who calls, and lets each service be called by those whom it is for. */
 export function authenticate(authenticator: Authenticator): Interceptor {
   return (next) => async (req) => {
-    const admit = req.service.typeName === SelfService.typeName ? selfRules[req.method.name] : callerRules[req.service.typeName];
+    const admit =
+      req.service.typeName === SelfService.typeName ? selfRules[req.method.name] : callerRules[req.service.typeName];
     // Health and reflection are for everybody.
     if (admit === undefined) return next(req);
 
@@ -88,7 +89,10 @@ export function validate(check: RequestCheck): Interceptor {
   };
 }
 
-type Admit = (authenticator: Authenticator, credential: Parameters<Authenticator["caller"]>[0]) => Promise<Authenticated>;
+type Admit = (
+  authenticator: Authenticator,
+  credential: Parameters<Authenticator["caller"]>[0],
+) => Promise<Authenticated>;
 
 const callerRules: Readonly<Record<string, Admit>> = {
   [TenantService.typeName]: operatorOnly,
@@ -110,13 +114,15 @@ const BEARER = /^Bearer +([\x21-\x7e]+) *$/i;
 
 async function operatorOnly(...[authenticator, credential]: Parameters<Admit>): Promise<Authenticated> {
   const caller = await authenticator.caller(credential);
-  if (caller.principal.type !== "operator") throw new DomainError({ reason: "PERMISSION_MISSING", permission: "operator" });
+  if (caller.principal.type !== "operator")
+    throw new DomainError({ reason: "PERMISSION_MISSING", permission: "operator" });
   return caller;
 }
 
 async function managementKeyOnly(...[authenticator, credential]: Parameters<Admit>): Promise<Authenticated> {
   const caller = await authenticator.caller(credential);
-  if (caller.principal.type === "operator") throw new DomainError({ reason: "PERMISSION_MISSING", permission: ALL_PERMISSIONS });
+  if (caller.principal.type === "operator")
+    throw new DomainError({ reason: "PERMISSION_MISSING", permission: ALL_PERMISSIONS });
   return caller;
 }
 
@@ -138,7 +144,11 @@ function isBug(error: unknown): boolean {
   return !(error instanceof ConnectError) || error.code === Code.Internal;
 }
 
-async function* watched<T>(messages: AsyncIterable<T>, done: () => void, fail: (error: unknown) => ConnectError): AsyncIterable<T> {
+async function* watched<T>(
+  messages: AsyncIterable<T>,
+  done: () => void,
+  fail: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
   try {
     yield* messages;
     done();

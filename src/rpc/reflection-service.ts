@@ -13,7 +13,11 @@ export function routeReflection(router: ConnectRouter, files: readonly DescFile[
   router.service(ServerReflection, {
     async *serverReflectionInfo(requests) {
       for await (const originalRequest of requests) {
-        yield { validHost: originalRequest.host, originalRequest, messageResponse: answer(originalRequest.messageRequest) };
+        yield {
+          validHost: originalRequest.host,
+          originalRequest,
+          messageResponse: answer(originalRequest.messageRequest),
+        };
       }
     },
   });
@@ -57,7 +61,11 @@ function withImports(files: readonly DescFile[]): DescFile[] {
 function symbolsOf(file: DescFile): string[] {
   const methods = file.services.flatMap(({ typeName, methods }) => methods.map(({ name }) => `${typeName}.${name}`));
   const messages = file.messages.flatMap(function names(message): string[] {
-    return [message.typeName, ...message.nestedMessages.flatMap(names), ...message.nestedEnums.map(({ typeName }) => typeName)];
+    return [
+      message.typeName,
+      ...message.nestedMessages.flatMap(names),
+      ...message.nestedEnums.map(({ typeName }) => typeName),
+    ];
   });
   const others = [...file.services, ...file.enums, ...file.extensions].map(({ typeName }) => typeName);
   return [...methods, ...messages, ...others];

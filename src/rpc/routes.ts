@@ -1,15 +1,19 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { randomUUID } from "node:crypto";
+import { createRegistry } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { AuditService } from "../audit/audit-service.ts";
 import type { ChangeService } from "../changes/change-service.ts";
-import { file_clavis_v1_audit_service, AuditService as AuditDesc } from "../gen/clavis/v1/audit_service_pb.ts";
+import { AuditService as AuditDesc, file_clavis_v1_audit_service } from "../gen/clavis/v1/audit_service_pb.ts";
 import { file_clavis_v1_error_reason } from "../gen/clavis/v1/error_reason_pb.ts";
 import { file_clavis_v1_key_service, KeyService as KeyDesc } from "../gen/clavis/v1/key_service_pb.ts";
-import { file_clavis_v1_keyspace_service, KeyspaceService as KeyspaceDesc } from "../gen/clavis/v1/keyspace_service_pb.ts";
+import {
+  file_clavis_v1_keyspace_service,
+  KeyspaceService as KeyspaceDesc,
+} from "../gen/clavis/v1/keyspace_service_pb.ts";
 import { file_clavis_v1_self_service, SelfService as SelfDesc } from "../gen/clavis/v1/self_service_pb.ts";
 import { file_clavis_v1_tenant_service, TenantService as TenantDesc } from "../gen/clavis/v1/tenant_service_pb.ts";
 import { file_clavis_v1_verify_service, VerifyService as VerifyDesc } from "../gen/clavis/v1/verify_service_pb.ts";
@@ -56,7 +60,10 @@ export interface RpcParts {
   readonly addressOf: (req: IncomingMessage | Http2ServerRequest) => string;
 }
 
-export type RequestHandler = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => void;
+export type RequestHandler = (
+  req: IncomingMessage | Http2ServerRequest,
+  res: ServerResponse | Http2ServerResponse,
+) => void;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -94,8 +101,11 @@ export function createRpcHandler(parts: RpcParts): RequestHandler {
     maxTimeoutMs: TIMEOUT_MS_MAX,
     // Compressed requests are small on disk and large in memory; nothing that is asked here needs them.
     acceptCompression: [],
+    // Errors of a batch's items travel as google.rpc.Status, whose details JSON can only write if it knows them.
+    jsonOptions: { registry: createRegistry(file_google_rpc_error_details) },
     interceptors: [observe(parts), authenticate(parts.authenticator), validate(check)],
-    contextValues: (req) => createContextValues().set(arrivalKey, { callId: randomUUID(), address: parts.addressOf(req) }),
+    contextValues: (req) =>
+      createContextValues().set(arrivalKey, { callId: randomUUID(), address: parts.addressOf(req) }),
     routes(router) {
       routeKeyspaceService(router, parts);
       routeKeyService(router, parts);

@@ -1,5 +1,5 @@
 import { ALL_PERMISSIONS } from "../access/permissions.ts";
-import { tenantSnapshot, keyspaceSnapshot } from "../audit/event.ts";
+import { keyspaceSnapshot, tenantSnapshot } from "../audit/event.ts";
 import type { Call } from "../call.ts";
 import type { Change } from "../changes/change-service.ts";
 import type { Transactor } from "../changes/transactor.ts";
@@ -51,7 +51,13 @@ export function createTenantService({ transactor, keys, pageTokens, newId }: Par
         management: true,
         ...times,
       };
-      const tenant: Tenant = { id: tx.tenantId, displayName, suspended: false, managementKeyspaceId: keyspace.id, ...times };
+      const tenant: Tenant = {
+        id: tx.tenantId,
+        displayName,
+        suspended: false,
+        managementKeyspaceId: keyspace.id,
+        ...times,
+      };
       await tx.tenants.insert(tenant);
       await tx.keyspaces.insert(keyspace);
       tx.audit.append([

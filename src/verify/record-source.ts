@@ -26,5 +26,9 @@ export interface RecordSource {
    * What is known of secrets, by SHA-256 in hexadecimal digits, in the order asked for. A digest has one answer at most within a
    * tenant; without a tenant it may have several, as two may have imported the same one. Throws STORE_UNAVAILABLE.
    */
-  find(digests: readonly string[], signal: AbortSignal, tenantId?: string): Promise<readonly (readonly KnownSecret[])[]>;
+  find(
+    digests: readonly string[],
+    signal: AbortSignal,
+    tenantId?: string,
+  ): Promise<readonly (readonly KnownSecret[])[]>;
 }

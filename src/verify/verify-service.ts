@@ -2,8 +2,8 @@ import {
   checkQuery,
   decide,
   isConcretePermission,
-  parseAddress,
   type PermissionQuery,
+  parseAddress,
   shapeOf,
   type Verdict,
 } from "@clavis/sdk/rules";
@@ -70,13 +70,23 @@ export function createVerifyService({ source, clock }: { source: RecordSource; c
   }
 }
 
-function answer({ principal, rights }: Call, request: VerifyRequest, known: KnownSecret | undefined, now: UnixMs): VerifyAnswer {
+function answer(
+  { principal, rights }: Call,
+  request: VerifyRequest,
+  known: KnownSecret | undefined,
+  now: UnixMs,
+): VerifyAnswer {
   if (!mayExist(request.secret)) return { outcome: "malformed", missingPermissions: [], known: undefined };
   // Of keyspaces out of the caller's sight not even their existence is told.
-  const seen = known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false }) ? known : undefined;
+  const seen =
+    known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false }) ? known : undefined;
   const { permissions, query, keyspaceId } = request;
   const clientIp = parseAddress(request.clientIp);
-  const verdict = decide(seen?.record, { tenantId: tenantIdOf(principal), keyspaceId, clientIp, permissions, query }, now);
+  const verdict = decide(
+    seen?.record,
+    { tenantId: tenantIdOf(principal), keyspaceId, clientIp, permissions, query },
+    now,
+  );
   const untold = verdict.outcome === "not_found" || verdict.outcome === "wrong_keyspace";
   return { ...verdict, known: untold ? undefined : seen };
 }
@@ -102,7 +112,8 @@ function problemOf(rights: Rights, request: VerifyRequest): DomainError | undefi
 
 function checkPermissions({ permissions, query }: VerifyRequest): void {
   permissions.forEach((permission, index) => {
-    if (!isConcretePermission(permission)) throw invalidField(`permissions[${index}]`, "is no permission; wildcards cannot be asked for");
+    if (!isConcretePermission(permission))
+      throw invalidField(`permissions[${index}]`, "is no permission; wildcards cannot be asked for");
   });
   const fault = query === undefined ? undefined : checkQuery(query);
   if (fault !== undefined) throw invalidField(`query${fault.path}`, fault.problem);

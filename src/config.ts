@@ -1,0 +1,275 @@
+import { type Cidr, parseCidr } from "@clavis/sdk/rules";
+import { z } from "zod";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import type { RootKey } from "./root-keys.ts";
+import { Secret } from "./secret.ts";
+import { SECOND_MS } from "./time.ts";
+
+/** Where to listen. */
+export interface Address {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+}
+
+/** All that an operator may decide. `docs/configuration.md` lists the variables; each has a default that is safe. */
+export interface Config {
+  readonly listen: Address;
+  /** Metrics, `/healthz` and `/readyz`; null for none. */
+  readonly metricsListen: Address | null;
+  /** A Postgres of one's own, or one that is there; with the first, Clavis makes what else it needs. */
+  readonly store: EmbeddedStore | ServerStore;
+  readonly rootKeys: readonly RootKey[];
+  readonly operatorSecrets: readonly Secret[];
+  readonly redisUrl: Secret | undefined;
+  readonly tls: TlsFiles | undefined;
+  /** Origins whose pages may call; `*` for any. */
+  readonly corsOrigins: readonly string[];
+  /** Proxies whose `x-forwarded-for` counts. */
+  readonly trustedProxies: readonly Cidr[];
+  readonly logLevel: LogLevel;
+  /** How long to go on answering after readiness went off, so that load balancers notice. */
+  readonly drainDelayMs: number;
+}
+
+export interface EmbeddedStore {
+  readonly shape: "embedded";
+  readonly dataDir: string;
+}
+
+export interface ServerStore {
+  readonly shape: "server";
+  readonly databaseUrl: Secret;
+  /** The owner's, where this process is to migrate before it serves. */
+  readonly migrateDatabaseUrl: Secret | undefined;
+  /** Connections to Postgres at most. */
+  readonly connectionsMax: number;
+}
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Where clients must show a certificate of this authority. */
+  readonly clientCaFile: string | undefined;
+}
+
+/** One bad variable. */
+export interface ConfigProblem {
+  readonly name: string;
+  readonly problem: string;
+}
+
+/** Thrown with everything that is wrong with the environment, values left out. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(`the environment is not right:\n${problems.map(({ name, problem }) => `  ${name} ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const OPERATOR_KEY_LENGTH_MIN = 32;
+const ROOT_KEY_BYTES_MIN = 32;
+const DRAIN_DELAY_SECONDS = { embedded: 0, server: 5 } as const;
+const CONNECTIONS_DEFAULT = 10;
+
+/** Read by the command line, which shares the environment. */
+const CLI_VARIABLES = ["CLAVIS_URL", "CLAVIS_KEY", "CLAVIS_OPERATOR_KEY"];
+
+const variables = z.object({
+  CLAVIS_LISTEN: text("127.0.0.1:8420", toAddress),
+  CLAVIS_METRICS_LISTEN: text("127.0.0.1:8421", (value, fail) => (value === "off" ? null : toAddress(value, fail))),
+  CLAVIS_DATABASE_URL: optional(toDatabaseUrl),
+  CLAVIS_MIGRATE_DATABASE_URL: optional(toDatabaseUrl),
+  CLAVIS_DATABASE_CONNECTIONS: text(String(CONNECTIONS_DEFAULT), (value, fail) => toInteger(value, 2, 1000, fail)),
+  CLAVIS_ROOT_KEYS: text("", toRootKeys),
+  CLAVIS_OPERATOR_KEYS: text("", toOperatorSecrets),
+  CLAVIS_REDIS_URL: optional((value, fail) => toUrl(value, ["redis:", "rediss:"], fail)),
+  CLAVIS_DATA_DIR: text(".clavis", (value) => value),
+  CLAVIS_TLS_CERT_FILE: optional((value) => value),
+  CLAVIS_TLS_KEY_FILE: optional((value) => value),
+  CLAVIS_TLS_CLIENT_CA_FILE: optional((value) => value),
+  CLAVIS_CORS_ORIGINS: text("", toOrigins),
+  CLAVIS_TRUSTED_PROXIES: text("", toCidrs),
+  CLAVIS_LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
+  CLAVIS_DRAIN_DELAY_SECONDS: optional((value, fail) => toInteger(value, 0, 10, fail)),
+});
+
+/**
+ * The configuration that the environment asks for. Without CLAVIS_DATABASE_URL it is the embedded shape.
+ *
+ * @throws ConfigError naming each variable that is wrong, unknown ones that begin with `CLAVIS_` included
+ */
+export function parseConfig(env: Env): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name.startsWith("CLAVIS_") && value !== ""),
+  );
+  const result = variables.safeParse(given);
+  const problems: ConfigProblem[] = unknownVariables(given);
+  if (!result.success) {
+    problems.push(...result.error.issues.map((issue) => ({ name: issue.path.join("."), problem: issue.message })));
+    throw new ConfigError(problems);
+  }
+  problems.push(...contradictions(result.data));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(fromVariables(result.data));
+}
+
+type Variables = z.infer<typeof variables>;
+
+function fromVariables(vars: Variables): Config {
+  const { CLAVIS_DATABASE_URL: databaseUrl, CLAVIS_TLS_CERT_FILE: certFile, CLAVIS_TLS_KEY_FILE: keyFile } = vars;
+  const store: Config["store"] =
+    databaseUrl === undefined
+      ? { shape: "embedded", dataDir: vars.CLAVIS_DATA_DIR }
+      : {
+          shape: "server",
+          databaseUrl,
+          migrateDatabaseUrl: vars.CLAVIS_MIGRATE_DATABASE_URL,
+          connectionsMax: vars.CLAVIS_DATABASE_CONNECTIONS,
+        };
+  return {
+    listen: vars.CLAVIS_LISTEN,
+    metricsListen: vars.CLAVIS_METRICS_LISTEN,
+    store,
+    rootKeys: vars.CLAVIS_ROOT_KEYS,
+    operatorSecrets: vars.CLAVIS_OPERATOR_KEYS,
+    redisUrl: vars.CLAVIS_REDIS_URL,
+    tls:
+      certFile === undefined || keyFile === undefined
+        ? undefined
+        : { certFile, keyFile, clientCaFile: vars.CLAVIS_TLS_CLIENT_CA_FILE },
+    corsOrigins: vars.CLAVIS_CORS_ORIGINS,
+    trustedProxies: vars.CLAVIS_TRUSTED_PROXIES,
+    logLevel: vars.CLAVIS_LOG_LEVEL,
+    drainDelayMs: (vars.CLAVIS_DRAIN_DELAY_SECONDS ?? DRAIN_DELAY_SECONDS[store.shape]) * SECOND_MS,
+  };
+}
+
+function unknownVariables(given: Env): ConfigProblem[] {
+  const known = new Set([...Object.keys(variables.shape), ...CLI_VARIABLES]);
+  return Object.keys(given).flatMap((name) => (known.has(name) ? [] : [{ name, problem: "is no variable of Clavis" }]));
+}
+
+/** What is wrong with variables that are right by themselves. */
+function contradictions(vars: Variables): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (vars.CLAVIS_DATABASE_URL !== undefined) {
+    const why = "is needed with CLAVIS_DATABASE_URL";
+    if (vars.CLAVIS_ROOT_KEYS.length === 0) problems.push({ name: "CLAVIS_ROOT_KEYS", problem: why });
+    if (vars.CLAVIS_OPERATOR_KEYS.length === 0) problems.push({ name: "CLAVIS_OPERATOR_KEYS", problem: why });
+  } else if (vars.CLAVIS_MIGRATE_DATABASE_URL !== undefined) {
+    problems.push({ name: "CLAVIS_DATABASE_URL", problem: "is needed with CLAVIS_MIGRATE_DATABASE_URL" });
+  }
+  if ((vars.CLAVIS_TLS_CERT_FILE === undefined) !== (vars.CLAVIS_TLS_KEY_FILE === undefined)) {
+    problems.push({ name: "CLAVIS_TLS_CERT_FILE", problem: "and CLAVIS_TLS_KEY_FILE go together" });
+  }
+  if (vars.CLAVIS_TLS_CLIENT_CA_FILE !== undefined && vars.CLAVIS_TLS_CERT_FILE === undefined) {
+    problems.push({ name: "CLAVIS_TLS_CLIENT_CA_FILE", problem: "needs CLAVIS_TLS_CERT_FILE" });
+  }
+  return problems;
+}
+
+type Fail = (problem: string) => never;
+
+/** A variable that `parse` makes sense of. No message repeats the value, which may be a secret. */
+function text<Value>(fallback: string, parse: (value: string, fail: Fail) => Value) {
+  return z.string().prefault(fallback).transform(withFail(parse));
+}
+
+function optional<Value>(parse: (value: string, fail: Fail) => Value) {
+  return z.string().transform(withFail(parse)).optional();
+}
+
+class Unfit extends Error {}
+
+function withFail<Value>(parse: (value: string, fail: Fail) => Value) {
+  return (value: string, context: z.RefinementCtx): Value => {
+    try {
+      return parse(value, (problem) => {
+        throw new Unfit(problem);
+      });
+    } catch (error) {
+      if (!(error instanceof Unfit)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  };
+}
+
+function toAddress(value: string, fail: Fail): Address {
+  const match = /^(?:\[(?<v6>[0-9a-f:.]+)\]|(?<host>[^:\s]+)):(?<port>\d{1,5})$/i.exec(value);
+  const port = Number(match?.groups?.port);
+  const host = match?.groups?.v6 ?? match?.groups?.host;
+  if (host === undefined || port > 65_535) return fail("must be host:port, such as 127.0.0.1:8420 or [::1]:8420");
+  return { host, port };
+}
+
+function toInteger(value: string, min: number, max: number, fail: Fail): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < min || number > max) return fail(`must be a whole number from ${min} to ${max}`);
+  return number;
+}
+
+function toUrl(value: string, protocols: readonly string[], fail: Fail): Secret {
+  if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+    return fail(`must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`);
+  }
+  return new Secret(value);
+}
+
+/** More lenient than `toUrl`: a libpq URL may have no host, where a socket is named in its query. */
+function toDatabaseUrl(value: string, fail: Fail): Secret {
+  if (!/^postgres(ql)?:\/\//.test(value)) return fail("must be a URL that begins with postgres:// or postgresql://");
+  return new Secret(value);
+}
+
+function toRootKeys(value: string, fail: Fail): readonly RootKey[] {
+  const keys = listOf(value).map((item) => {
+    const match = /^(?<id>[a-z0-9-]{1,16}):(?<base64>[A-Za-z0-9+/_-]+={0,2})$/.exec(item);
+    const bytes = Buffer.from(match?.groups?.base64 ?? "", "base64");
+    if (bytes.length < ROOT_KEY_BYTES_MIN)
+      return fail(`must be id:base64[,id:base64 ...], each of at least ${ROOT_KEY_BYTES_MIN} bytes`);
+    return { id: match?.groups?.id ?? "", bytes };
+  });
+  if (new Set(keys.map(({ id }) => id)).size < keys.length) return fail("has an id twice");
+  return keys;
+}
+
+function toOperatorSecrets(value: string, fail: Fail): readonly Secret[] {
+  return listOf(value).map((item) => {
+    if (!/^[\x21-\x7e]+$/.test(item) || item.length < OPERATOR_KEY_LENGTH_MIN) {
+      return fail(`must be texts of at least ${OPERATOR_KEY_LENGTH_MIN} printable characters, separated by commas`);
+    }
+    return new Secret(item);
+  });
+}
+
+function toOrigins(value: string, fail: Fail): readonly string[] {
+  return listOf(value).map((item) => {
+    if (item !== "*" && (!URL.canParse(item) || new URL(item).origin !== item)) {
+      return fail("must be origins such as https://app.example.com, separated by commas, or *");
+    }
+    return item;
+  });
+}
+
+function toCidrs(value: string, fail: Fail): readonly Cidr[] {
+  return listOf(value).map((item) => {
+    const result = parseCidr(item);
+    return result.ok
+      ? result.cidr
+      : fail(`must be networks such as 10.0.0.0/8, separated by commas: ${result.problem}`);
+  });
+}
+
+function listOf(value: string): string[] {
+  return value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}

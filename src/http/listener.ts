@@ -1,0 +1,157 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createHttp2Server,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { SECOND_MS } from "../time.ts";
+
+export type RequestHandler = (
+  req: IncomingMessage | Http2ServerRequest,
+  res: ServerResponse | Http2ServerResponse,
+) => void;
+
+/** PEM texts. */
+export interface TlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate of this authority. */
+  readonly clientCa: string | undefined;
+}
+
+/** One port, open for HTTP/1.1 and HTTP/2. */
+export interface Listener {
+  /** Without a path: `http://127.0.0.1:8420`. */
+  readonly url: string;
+  /**
+   * Takes no new connections, says goodbye on those that are there (GOAWAY, `connection: close`), lets what is under way
+   * finish, and after `graceMs` breaks off the rest.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+const KIB = 1024;
+
+const HEADER_BYTES_MAX = 16 * KIB;
+const HEADER_PAIRS_MAX = 64;
+const STREAMS_MAX = 256;
+const HEADERS_TIMEOUT_MS = 10 * SECOND_MS;
+const REQUEST_TIMEOUT_MS = 60 * SECOND_MS;
+
+/** An idle HTTP/1.1 connection is kept longer than load balancers keep theirs, or they send into a closing one. */
+const KEEP_ALIVE_TIMEOUT_MS = 75 * SECOND_MS;
+
+/** Connections at the same time; beyond, new ones are closed at once. */
+const CONNECTIONS_MAX = 10_000;
+
+/** Resets and cancellations that one HTTP/2 connection may make at once, and per second after that (CVE-2023-44487). */
+const RESETS_BURST = 1000;
+const RESETS_PER_SECOND = 500;
+
+/** Opens the port. Clear text takes HTTP/2 with prior knowledge, as gRPC speaks it, beside HTTP/1.1; TLS tells them apart by ALPN. */
+export async function openListener(options: {
+  host: string;
+  port: number;
+  tls: TlsOptions | undefined;
+  handler: RequestHandler;
+}): Promise<Listener> {
+  const { host, port, tls, handler } = options;
+  const sessions = new Set<ServerHttp2Session>();
+  const http1 = createHttpServer(http1Settings, handler);
+  const http2: Http2Server | Http2SecureServer =
+    tls === undefined
+      ? createHttp2Server(http2Settings, handler)
+      : createSecureServer({ ...http2Settings, ...tlsSettings(tls) }, handler);
+  const front: NetServer | Http2SecureServer =
+    tls === undefined ? createFront(http1, http2 as Http2Server) : (http2 as Http2SecureServer);
+
+  front.maxConnections = CONNECTIONS_MAX;
+  const sockets = new Set<Socket>();
+  front.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    // A broken connection is its peer's affair; without a listener it would be ours.
+    session.on("error", () => {});
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    front.once("error", reject);
+    front.listen(port, host, resolve);
+  });
+  const { port: openPort } = front.address() as AddressInfo;
+  const name = host.includes(":") ? `[${host}]` : host;
+
+  return {
+    url: `${tls === undefined ? "http" : "https"}://${name}:${openPort}`,
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+      for (const session of sessions) session.close();
+      http1.closeIdleConnections();
+      // From here on each answer over HTTP/1.1 is the last of its connection.
+      http1.keepAliveTimeout = 1;
+      const breakOff = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(breakOff);
+    },
+  };
+}
+
+const http1Settings = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  noDelay: true,
+};
+
+const http2Settings = {
+  maxHeaderListPairs: HEADER_PAIRS_MAX,
+  settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
+  streamResetBurst: RESETS_BURST,
+  streamResetRate: RESETS_PER_SECOND,
+  unknownProtocolTimeout: HEADERS_TIMEOUT_MS,
+};
+
+function tlsSettings({ cert, key, clientCa }: TlsOptions) {
+  const mutual = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  return { cert, key, allowHTTP1: true, ...http1Settings, ...mutual };
+}
+
+/** What each client of HTTP/2 says first (RFC 9113, section 3.4). */
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+/** Looks at the first bytes of a connection and hands it to the server whose protocol they are of. */
+function createFront(http1: Server, http2: Http2Server): NetServer {
+  return createNetServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+    const silence = setTimeout(() => socket.destroy(), HEADERS_TIMEOUT_MS);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => clearTimeout(silence));
+    let seen = Buffer.alloc(0);
+    socket.on("readable", function look() {
+      const chunk: Buffer | null = socket.read();
+      if (chunk === null) return;
+      seen = Buffer.concat([seen, chunk]);
+      const compared = Math.min(seen.length, PREFACE.length);
+      const same = seen.subarray(0, compared).equals(PREFACE.subarray(0, compared));
+      if (same && compared < PREFACE.length) return;
+      clearTimeout(silence);
+      socket.removeListener("readable", look);
+      socket.unshift(seen);
+      (same ? http2 : http1).emit("connection", socket);
+      // Its new owner reads on from what was put back.
+      if (!same) socket.resume();
+    });
+  });
+}

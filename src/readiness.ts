@@ -1,0 +1,38 @@
+/** Whether the service wants calls: its store takes changes, and it is not on its way out. */
+export interface ReadinessSwitch {
+  ready(): boolean;
+  /** Resolves when `ready` may have changed, or when `signal` aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+  setWritable(writable: boolean): void;
+  drain(): void;
+}
+
+export function createReadiness(writable: boolean): ReadinessSwitch {
+  let draining = false;
+  let next = Promise.withResolvers<void>();
+
+  function change(): void {
+    next.resolve();
+    next = Promise.withResolvers();
+  }
+
+  return {
+    ready: () => writable && !draining,
+    async changed(signal) {
+      const aborted = Promise.withResolvers<void>();
+      const abort = () => aborted.resolve();
+      signal.addEventListener("abort", abort, { once: true });
+      if (!signal.aborted) await Promise.race([next.promise, aborted.promise]);
+      signal.removeEventListener("abort", abort);
+    },
+    setWritable(value) {
+      if (value === writable) return;
+      writable = value;
+      change();
+    },
+    drain() {
+      draining = true;
+      change();
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { createAuthenticator } from "./access/authenticator.ts";
+import { createAuditService } from "./audit/audit-service.ts";
+import { createChangeService } from "./changes/change-service.ts";
+import type { Config, TlsFiles } from "./config.ts";
+import { makeManagementKey } from "./first-run.ts";
+import { createClientAddress } from "./http/client-address.ts";
+import { withCors } from "./http/cors.ts";
+import { openListener, type TlsOptions } from "./http/listener.ts";
+import { openOperations } from "./http/operations.ts";
+import { createIds } from "./ids.ts";
+import { createKeyService } from "./keys/key-service.ts";
+import { createKeyspaceService } from "./keyspaces/keyspace-service.ts";
+import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { createPageTokens } from "./page-token.ts";
+import { openPool } from "./postgres/pool.ts";
+import { createRecordSource } from "./postgres/record-source.ts";
+import { checkDatabase } from "./postgres/runtime-role.ts";
+import { createTransactor } from "./postgres/transactor.ts";
+import { startUpkeep } from "./postgres/upkeep.ts";
+import { createReadiness } from "./readiness.ts";
+import { createSealer } from "./root-keys.ts";
+import { createRpcHandler } from "./rpc/routes.ts";
+import { createSecrets } from "./secret.ts";
+import { MANAGEMENT_KEY_FILE, openStore } from "./store.ts";
+import { createTenantService } from "./tenants/tenant-service.ts";
+import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
+import { createVerifyService } from "./verify/verify-service.ts";
+
+/** A service that runs. Disposing it drains it: what is under way is finished, then everything is closed. */
+export interface RunningServer extends AsyncDisposable {
+  /** Where it answers: `http://127.0.0.1:8420`. */
+  readonly url: string;
+  /** Where metrics, `/healthz` and `/readyz` are; undefined if they are off. */
+  readonly operationsUrl: string | undefined;
+  /** In the embedded shape: the folder with its data and keys. */
+  readonly dataDir: string | undefined;
+  /** Resolves if the service cannot go on by itself. */
+  readonly failed: Promise<Error>;
+}
+
+export interface ServerOptions {
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
+const DRAIN_GRACE_MS = 10 * SECOND_MS;
+
+/** Starts the service. It answers as soon as this resolves. The only place where the parts are joined. */
+export async function startServer(config: Config, { log, clock = systemClock }: ServerOptions): Promise<RunningServer> {
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore(config));
+  const pool = openPool({ url: store.url.reveal(), connectionsMax: store.connectionsMax, applicationName: "clavis" });
+  stack.defer(() => pool.end());
+  await checkDatabase(pool);
+
+  const newId = createIds(clock);
+  const newSecret = createSecrets();
+  const sealer = createSealer(store.rootKeys);
+  const pageTokens = createPageTokens(sealer);
+  const transactor = createTransactor({ pool, newId });
+  const source = createRecordSource(pool);
+  const changes = createChangeService({ transactor, sealer, clock });
+  const keys = createKeyService({ transactor, pageTokens, newId, newSecret, clock });
+  const keyspaces = createKeyspaceService({ transactor, pageTokens, newId });
+  const tenants = createTenantService({ transactor, keys, pageTokens, newId });
+  const audit = createAuditService({ transactor, pageTokens });
+  const verify = createVerifyService({ source, clock });
+  const authenticator = createAuthenticator({ source, clock, operatorSecrets: store.operatorSecrets });
+
+  const metrics = createMetrics(pool);
+  const readiness = createReadiness(true);
+  stack.use(startUpkeep({ pool, log, onWritable: (writable) => readiness.setWritable(writable) }));
+
+  if (store.folder !== undefined) {
+    const { folder } = store;
+    if (!folder.has(MANAGEMENT_KEY_FILE)) {
+      const secret = await makeManagementKey({ changes, tenants, transactor, newId });
+      folder.readOrCreateSecretFile(MANAGEMENT_KEY_FILE, () => secret.reveal());
+    }
+  }
+
+  const handler = createRpcHandler({
+    authenticator,
+    changes,
+    keyspaces,
+    keys,
+    tenants,
+    verify,
+    audit,
+    newId,
+    clock,
+    seconds: monotonicSeconds,
+    log,
+    metrics,
+    readiness,
+    addressOf: createClientAddress(config.trustedProxies),
+  });
+  const { metricsListen } = config;
+  const operations =
+    metricsListen === null
+      ? undefined
+      : stack.use(await openOperations({ ...metricsListen, metrics, ready: readiness.ready }));
+  const listener = await openListener({
+    ...config.listen,
+    tls: readTls(config.tls),
+    handler: withCors(config.corsOrigins, handler),
+  });
+  stack.defer(async () => {
+    readiness.drain();
+    await setTimeout(config.drainDelayMs);
+    await listener.close(DRAIN_GRACE_MS);
+  });
+
+  const kept = stack.move();
+  return {
+    url: listener.url,
+    operationsUrl: operations?.url,
+    dataDir: store.folder?.path,
+    failed: store.failed,
+    async [Symbol.asyncDispose]() {
+      await kept.disposeAsync();
+    },
+  };
+}
+
+function readTls(files: TlsFiles | undefined): TlsOptions | undefined {
+  if (files === undefined) return undefined;
+  const { certFile, keyFile, clientCaFile } = files;
+  const clientCa = clientCaFile === undefined ? undefined : readFileSync(clientCaFile, "utf8");
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8"), clientCa };
+}
