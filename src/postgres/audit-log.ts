@@ -6,7 +6,7 @@ import type { Call } from "../call.ts";
 import type { NewId } from "../ids.ts";
 import type { RevokeReason } from "../keys/key.ts";
 import { fromUuid, toTime, toUuid } from "./columns.ts";
-import type { Db, LastStatements } from "./transactor.ts";
+import type { Db, LastStatements } from "./connection.ts";
 
 /** What of an event is no column of its own. Resources are kept as the domain has them. */
 interface Content {

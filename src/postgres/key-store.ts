@@ -1,9 +1,9 @@
 import { sql } from "kysely";
 import type { KeyQuery, KeyStore } from "../keys/key-store.ts";
 import { fromDigest, toDigest, toTime, toUuid } from "./columns.ts";
+import type { Db } from "./connection.ts";
 import { matches, orderExpression } from "./key-filter.ts";
 import { keyColumns, keyFromRow, keyToRow } from "./key-row.ts";
-import type { Db } from "./transactor.ts";
 
 /** Columns that an update writes: all but those that say which key it is, and since when. */
 const changeableColumns = keyColumns.filter(

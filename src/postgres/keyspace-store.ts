@@ -2,8 +2,8 @@ import type { Insertable, Selectable } from "kysely";
 import type { Keyspace } from "../keyspaces/keyspace.ts";
 import type { KeyspaceStore } from "../keyspaces/keyspace-store.ts";
 import { fromUuid, toTime, toUuid } from "./columns.ts";
+import type { Db } from "./connection.ts";
 import type { KeyspaceTable } from "./schema.ts";
-import type { Db } from "./transactor.ts";
 
 const columns = [
   "tenant_id",

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import pg from "pg";
 import type { ReplayClaim, ReplayStore } from "../changes/replay-store.ts";
 import { fromDigest, toDigest, toUuid } from "./columns.ts";
-import type { Db, LastStatements } from "./transactor.ts";
+import type { Db, LastStatements } from "./connection.ts";
 
 /** How long an answer is kept, as Postgres writes it (AIP-155 leaves it to the service). */
 export const REPLAY_AGE = "24 hours";

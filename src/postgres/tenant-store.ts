@@ -2,8 +2,8 @@ import type { Insertable, Selectable } from "kysely";
 import type { Tenant } from "../tenants/tenant.ts";
 import type { TenantStore } from "../tenants/tenant-store.ts";
 import { fromUuid, toTime, toUuid } from "./columns.ts";
+import type { Db } from "./connection.ts";
 import type { TenantTable } from "./schema.ts";
-import type { Db } from "./transactor.ts";
 
 const columns = [
   "tenant_id",

@@ -1,4 +1,3 @@
-import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import type { Call } from "../call.ts";
 import type { Transaction, Transactor } from "../changes/transactor.ts";
@@ -6,18 +5,12 @@ import type { NewId } from "../ids.ts";
 import { SECOND_MS } from "../time.ts";
 import { createAuditLog } from "./audit-log.ts";
 import { toUuid } from "./columns.ts";
+import { bind, type Db, type LastStatements } from "./connection.ts";
 import { createKeyStore } from "./key-store.ts";
 import { createKeyspaceStore } from "./keyspace-store.ts";
 import { createReplayStore } from "./replay-store.ts";
-import type { Schema } from "./schema.ts";
 import { toFailure, troubleOf } from "./sqlstate.ts";
 import { createTenantStore } from "./tenant-store.ts";
-
-/** One connection within a transaction. */
-export type Db = Kysely<Schema>;
-
-/** Collects statements, values included, that the transaction sends with its COMMIT in one round trip. */
-export type LastStatements = string[];
 
 /** A transaction that loses against others runs again, this often in all. */
 const ATTEMPTS_MAX = 4;
@@ -45,18 +38,19 @@ export function createTransactor({ pool, newId }: { pool: pg.Pool; newId: NewId 
       }
     },
     read(call, tenantId, work) {
-      return within(begin("repeatable read, read only", call, tenantId), (db) =>
+      return within(call, begin("repeatable read, read only", call, tenantId), (db) =>
         work(transactionOf(db, call, tenantId, [])),
       );
     },
     readTenants(call, work) {
-      return within(begin("repeatable read, read only", call), (db) => work(createTenantStore(db)));
+      return within(call, begin("repeatable read, read only", call), (db) => work(createTenantStore(db)));
     },
   };
 
   function attemptWrite<T>(call: Call, tenantId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const last: LastStatements = [];
-    return within(begin("read committed", call, tenantId), (db) => work(transactionOf(db, call, tenantId, last)), last);
+    const first = begin("read committed", call, tenantId);
+    return within(call, first, (db) => work(transactionOf(db, call, tenantId, last)), last);
   }
 
   function transactionOf(db: Db, call: Call, tenantId: string, last: LastStatements): Transaction {
@@ -71,17 +65,25 @@ export function createTransactor({ pool, newId }: { pool: pg.Pool; newId: NewId 
   }
 
   /** Runs `work` between `first` and COMMIT. A connection that is not known to be sound does not go back to the pool. */
-  async function within<T>(first: string, work: (db: Db) => Promise<T>, last: LastStatements = []): Promise<T> {
+  async function within<T>(
+    { signal }: Call,
+    first: string,
+    work: (db: Db) => Promise<T>,
+    last: LastStatements = [],
+  ): Promise<T> {
     const client = await pool.connect().catch((error) => Promise.reject(toFailure(error)));
-    let sound = false;
+    let sound = true;
     try {
+      // Whoever has gone while it waited for a connection gets nothing begun.
+      signal.throwIfAborted();
+      sound = false;
       await client.query(first);
       const result = await work(bind(client));
       await client.query([...last, "commit"].join("; "));
       sound = true;
       return result;
     } catch (error) {
-      sound = await rolledBack(client, error);
+      sound ||= await rolledBack(client, error);
       throw troubleOf(error) === "conflict" ? error : toFailure(error);
     } finally {
       client.release(!sound);
@@ -106,13 +108,6 @@ function begin(mode: string, call: Call, tenantId?: string): string {
 /** Who stands above tenants. */
 function isOperator({ principal }: Call): boolean {
   return principal.type === "operator" || principal.type === "system";
-}
-
-/** Kysely on this one connection, which stays ours. */
-function bind(client: pg.PoolClient): Db {
-  const connection = { query: client.query.bind(client), release() {} };
-  const pool = { connect: async () => connection, end: async () => {}, options: {} };
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) });
 }
 
 async function rolledBack(client: pg.PoolClient, error: unknown): Promise<boolean> {
