@@ -103,7 +103,7 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
   const operations =
     metricsListen === null
       ? undefined
-      : stack.use(await openOperations({ ...metricsListen, metrics, ready: readiness.ready }));
+      : stack.use(await openOperations({ ...metricsListen, metrics, ready: () => readiness.ready() }));
   const listener = await openListener({
     ...config.listen,
     tls: readTls(config.tls),

@@ -1,7 +1,7 @@
 import { type DescFile, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
-import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection, type ServerReflectionRequest } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 
 /** Answers `grpc.reflection.v1.ServerReflection`, so that clients such as `buf curl` and `grpcurl` need no copy of the contract. */
 export function routeReflection(router: ConnectRouter, files: readonly DescFile[]): void {
@@ -22,15 +22,17 @@ export function routeReflection(router: ConnectRouter, files: readonly DescFile[
     },
   });
 
-  function answer(request: { case: string | undefined; value?: unknown }) {
+  function answer(request: ServerReflectionRequest["messageRequest"]) {
     switch (request.case) {
       case "listServices":
         return { case: "listServicesResponse", value: { service: services } } as const;
       case "fileByFilename":
-        return descriptors(byName.get(String(request.value)));
+        return descriptors(byName.get(request.value));
       case "fileContainingSymbol":
-        return descriptors(bySymbol.get(String(request.value)));
-      default:
+        return descriptors(bySymbol.get(request.value));
+      case "fileContainingExtension":
+      case "allExtensionNumbersOfType":
+      case undefined:
         return failure(Code.Unimplemented, "only files and symbols can be asked for");
     }
   }

@@ -1,4 +1,4 @@
-import { type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { createValidator, type Violation as RuleViolation } from "@bufbuild/protovalidate";
 import { DomainError, type Violation } from "../errors.ts";
 
@@ -37,8 +37,8 @@ function fieldPath({ field }: RuleViolation): string {
           return `[${step.index}]`;
         case "map_sub":
           return `[${JSON.stringify(String(step.key))}]`;
-        default:
-          return "";
+        case "extension":
+          return `.[${step.typeName}]`;
       }
     })
     .join("")
