@@ -27,22 +27,21 @@ function fromRule(violation: RuleViolation): Violation {
 }
 
 function fieldPath({ field }: RuleViolation): string {
-  return field
-    .map((step) => {
-      switch (step.kind) {
-        case "field":
-        case "oneof":
-          return `.${step.name}`;
-        case "list_sub":
-          return `[${step.index}]`;
-        case "map_sub":
-          return `[${JSON.stringify(String(step.key))}]`;
-        case "extension":
-          return `.[${step.typeName}]`;
-      }
-    })
-    .join("")
-    .slice(1);
+  return field.map(stepText).join("").slice(1);
+}
+
+function stepText(step: RuleViolation["field"][number]): string {
+  switch (step.kind) {
+    case "field":
+    case "oneof":
+      return `.${step.name}`;
+    case "list_sub":
+      return `[${step.index}]`;
+    case "map_sub":
+      return `[${JSON.stringify(String(step.key))}]`;
+    case "extension":
+      return `.[${step.typeName}]`;
+  }
 }
 
 /**
