@@ -25,10 +25,10 @@ export default defineConfig({
         test: {
           // Whatever starts something: processes, databases, servers. Each file has a process of its own.
           name: "system",
-          globalSetup: ["test/harness/postgres-setup.ts"],
           include: ["test/**/*.test.ts"],
           exclude: ["**/node_modules/**", "test/bench/**", "test/tidy.test.ts"],
           pool: "forks",
+          globalSetup: ["test/harness/postgres-setup.ts"],
         },
       },
     ],

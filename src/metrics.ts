@@ -20,7 +20,8 @@ export interface PoolCounts {
 /** From a fast verify to the longest wait that a call may have. */
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function createMetrics(pool: PoolCounts): Metrics {
+export function createMetrics(parts: { pool: PoolCounts; redisUp: (() => boolean) | undefined }): Metrics {
+  const { pool, redisUp } = parts;
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
@@ -48,6 +49,17 @@ export function createMetrics(pool: PoolCounts): Metrics {
       connections.set({ state: "waiting" }, pool.waitingCount);
     },
   });
+
+  if (redisUp !== undefined) {
+    const up = new Gauge({
+      name: "clavis_redis_up",
+      help: "Whether Redis is there: 1 or 0.",
+      registers,
+      collect() {
+        up.set(redisUp() ? 1 : 0);
+      },
+    });
+  }
 
   return {
     call(method, code, duration) {

@@ -21,6 +21,7 @@ import { checkDatabase } from "./postgres/runtime-role.ts";
 import { createTransactor } from "./postgres/transactor.ts";
 import { startUpkeep } from "./postgres/upkeep.ts";
 import { createReadiness } from "./readiness.ts";
+import { openRedis } from "./redis/connection.ts";
 import { createSealer } from "./root-keys.ts";
 import { createRpcHandler } from "./rpc/routes.ts";
 import { createSecrets } from "./secret.ts";
@@ -71,7 +72,8 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
   const verify = createVerifyService({ source, clock });
   const authenticator = createAuthenticator({ source, clock, operatorSecrets: store.operatorSecrets });
 
-  const metrics = createMetrics(pool);
+  const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
+  const metrics = createMetrics({ pool, redisUp: redis && (() => redis.up()) });
   const readiness = createReadiness(true);
   stack.use(startUpkeep({ pool, log, onWritable: (writable) => readiness.setWritable(writable) }));
 
