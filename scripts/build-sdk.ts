@@ -23,6 +23,7 @@ manifest.exports = Object.fromEntries(
 );
 await writeFile(join(dist, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 await copyFile(join(root, "LICENSE"), join(dist, "LICENSE"));
+await copyFile(join(root, "sdk", "README.md"), join(dist, "README.md"));
 
 run("publint", "--strict", dist);
 run("attw", "--pack", dist, "--profile", "esm-only");
