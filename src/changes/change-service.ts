@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
+import { canonicalCidr } from "@clavis/sdk/rules";
 import { principalId } from "../access/principal.ts";
-import { type Rights, unlimitedRights } from "../access/rights.ts";
+import { needWithin, type Rights, unlimitedRights } from "../access/rights.ts";
 import type { Call } from "../call.ts";
 import { DomainError } from "../errors.ts";
 import { stateOf } from "../keys/key.ts";
@@ -31,8 +32,8 @@ export interface Change {
 /** Makes changes: rights looked up anew, exactly once per `request_id`, all in one transaction with the audit events. */
 export interface ChangeService {
   /**
-   * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED. Without a
-   * request it is simply run.
+   * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED, and
+   * GRANT_EXCEEDS_CALLER where the caller has lost rights since that answer. Without a request it is simply run.
    */
   run<Answer>(
     call: Call,
@@ -64,10 +65,12 @@ export function createChangeService(parts: { transactor: Transactor; sealer: Sea
           if (earlier.fingerprint !== request.fingerprint || sealed === undefined) {
             throw new DomainError({ reason: "REQUEST_ID_REUSED" });
           }
-          return request.decode(sealed);
+          const kept = unpackAnswer(sealed);
+          needWithin(rights, kept.rights);
+          return request.decode(kept.answer);
         }
         const answer = await work({ call, tx, rights, now });
-        tx.replays.keep(claim, sealer.seal("replay", request.encode(answer), request.requestId));
+        tx.replays.keep(claim, sealer.seal("replay", packAnswer(rights, request.encode(answer)), request.requestId));
         return answer;
       });
     },
@@ -87,6 +90,25 @@ async function confirmRights(call: Call, tx: Transaction, now: UnixMs): Promise<
   if (key !== undefined && principal.type === "key") return rightsFrom({ ...key, permissions: [] });
   if (key === undefined || stateOf(key, now) !== "active") throw new DomainError({ reason: "CREDENTIAL_REJECTED" });
   return rightsFrom(key);
+}
+
+/** An answer, with the rights that it rests on: it is given again only to who still holds all of them. */
+function packAnswer({ held: _, addresses, ...grant }: Rights, answer: Uint8Array): Uint8Array {
+  const packed = { ...grant, addresses: addresses.map(canonicalCidr), answer: Buffer.from(answer).toString("base64") };
+  return Buffer.from(JSON.stringify(packed));
+}
+
+function unpackAnswer(bytes: Uint8Array): { rights: Rights; answer: Uint8Array } {
+  // Sealed by `packAnswer`, and so as it was.
+  const packed = JSON.parse(Buffer.from(bytes).toString()) as PackedAnswer;
+  const { permissions, keyspaceIds, addresses: allowedAddresses, expireTime } = packed;
+  const rights = rightsFrom({ permissions, allowedKeyspaceIds: keyspaceIds, allowedAddresses, expireTime });
+  return { rights, answer: Buffer.from(packed.answer, "base64") };
+}
+
+interface PackedAnswer extends Pick<Rights, "permissions" | "keyspaceIds" | "expireTime"> {
+  readonly addresses: readonly string[];
+  readonly answer: string;
 }
 
 function claimOf(call: Call, request: Pick<ChangeRequest<unknown>, "requestId" | "fingerprint">): ReplayClaim {
