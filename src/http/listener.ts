@@ -71,6 +71,8 @@ export async function openListener(options: {
     tls === undefined ? createFront(http1, http2 as Http2Server) : (http2 as Http2SecureServer);
 
   front.maxConnections = CONNECTIONS_MAX;
+  // What comes beyond is passed over; behind TLS the second server takes HTTP/1.1 as well.
+  for (const server of [http1, http2]) Object.assign(server, { maxHeadersCount: HEADER_PAIRS_MAX });
   const sockets = new Set<Socket>();
   front.on("connection", (socket: Socket) => {
     sockets.add(socket);

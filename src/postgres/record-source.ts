@@ -1,4 +1,4 @@
-import { compilePermissions, parseCidr } from "@clavis/sdk/rules";
+import { type Cidr, compilePermissions, parseCidr } from "@clavis/sdk/rules";
 import type { Pool } from "pg";
 import type { JsonObject } from "../json.ts";
 import type { KnownSecret, RecordSource } from "../verify/record-source.ts";
@@ -69,9 +69,11 @@ function fromRow(row: Row): KnownSecret {
   };
 }
 
-/** Addresses are checked when they are written. One that cannot be read now must not widen the key to everywhere: refuse it. */
-function cidrOf(text: string) {
+/** An address that nobody calls from. */
+const NOWHERE: Cidr = { network: { version: 4, bits: 0n }, prefixLength: 32 };
+
+/** Addresses are checked when they are written. One that cannot be read now lets nobody in, and spoils no other key's verdict. */
+function cidrOf(text: string): Cidr {
   const result = parseCidr(text);
-  if (!result.ok) throw new Error(`an allowed address in the database is none: ${result.problem}`);
-  return result.cidr;
+  return result.ok ? result.cidr : NOWHERE;
 }

@@ -1,7 +1,7 @@
 import { Code, ConnectError, type Interceptor, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
 import type { Authenticated, Authenticator } from "../access/authenticator.ts";
 import { ALL_PERMISSIONS } from "../access/permissions.ts";
-import { DomainError } from "../errors.ts";
+import { DomainError, failedWith } from "../errors.ts";
 import { AuditService } from "../gen/clavis/v1/audit_service_pb.ts";
 import { KeyService } from "../gen/clavis/v1/key_service_pb.ts";
 import { KeyspaceService } from "../gen/clavis/v1/keyspace_service_pb.ts";
@@ -43,6 +43,7 @@ export function observe({ log, metrics, seconds }: { log: Log; metrics: Metrics;
       const principal = call?.principal;
       const facts = { callId, method, code: snake(code), ms: Math.round(duration * 1e6) / 1e3, principal };
       if (isBug(error)) log.error({ ...facts, error }, "call failed");
+      else if (failedWith(error, "STORE_UNAVAILABLE")) log.warn({ ...facts, error }, "postgres is away");
       else log.debug(facts, "call");
     }
 

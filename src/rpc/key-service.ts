@@ -26,6 +26,9 @@ interface Parts {
   readonly clock: Clock;
 }
 
+/** The largest request is an import of 1,000 keys with 4 KiB of metadata each. */
+const READ_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Answers `clavis.v1.KeyService`. Requests arrive authenticated and valid. */
 export function routeKeyService(router: ConnectRouter, { changes, keys, clock }: Parts): void {
   const { method } = Desc;
@@ -34,93 +37,101 @@ export function routeKeyService(router: ConnectRouter, { changes, keys, clock }:
   const showCreated = ({ key, secret }: CreatedKey) => ({ key: show(key), secret: secret.reveal() });
   const effectiveTime = () => timeToProto(changes.effectiveTime());
 
-  router.service(Desc, {
-    createKey(req, ctx) {
-      return run(method.createKey, req, ctx, async (change) =>
-        showCreated(await keys.create(change, req.keyspaceId, draftFromProto(req))),
-      );
+  router.service(
+    Desc,
+    {
+      createKey(req, ctx) {
+        return run(method.createKey, req, ctx, async (change) =>
+          showCreated(await keys.create(change, req.keyspaceId, draftFromProto(req))),
+        );
+      },
+      batchCreateKeys(req, ctx) {
+        return run(method.batchCreateKeys, req, ctx, async (change) => {
+          const drafts = req.keys.map((spec, index) => draftFromProto(spec, `keys[${index}].`));
+          const created = await keys.createBatch(change, req.keyspaceId, drafts);
+          return { keys: created.map(showCreated) };
+        });
+      },
+      importKeys(req, ctx) {
+        return run(method.importKeys, req, ctx, async (change) => {
+          const imported = await keys.importBatch(change, req.keyspaceId, req.keys.map(importFromProto));
+          return { keys: imported.map(show) };
+        });
+      },
+      async getKey(req, ctx) {
+        return { key: show(await keys.get(callOf(ctx), req.keyId)) };
+      },
+      async listKeys(req, ctx) {
+        const filter = filterFromProto(req.filter);
+        const { items, nextPageToken } = await keys.list(callOf(ctx), {
+          ...req,
+          ...orderFromProto(req.orderBy),
+          filter,
+        });
+        return { keys: items.map(show), nextPageToken };
+      },
+      async updateKey(req, ctx) {
+        // The contract requires `key`.
+        if (req.key === undefined) throw invalidField("key", "is required");
+        const wanted = termChangesFromProto(req.key, req.updateMask);
+        const answer = await run(method.updateKey, req, ctx, async (change) => ({
+          key: show(await keys.update(change, req, wanted)),
+        }));
+        return { ...answer, effectiveTime: effectiveTime() };
+      },
+      async disableKey(req, ctx) {
+        const answer = await run(method.disableKey, req, ctx, async (change) => ({
+          key: show(await keys.disable(change, req, req.force)),
+        }));
+        return { ...answer, effectiveTime: effectiveTime() };
+      },
+      enableKey(req, ctx) {
+        return run(method.enableKey, req, ctx, async (change) => ({ key: show(await keys.enable(change, req)) }));
+      },
+      async rotateKey(req, ctx) {
+        const answer = await run(method.rotateKey, req, ctx, async (change) => {
+          const overlapMs = req.overlap === undefined ? 0 : durationFromProto(req.overlap);
+          return showCreated(await keys.rotate(change, req, overlapMs));
+        });
+        return { ...answer, effectiveTime: answer.key?.rotation?.overlapEndTime ?? effectiveTime() };
+      },
+      async completeRotation(req, ctx) {
+        const answer = await run(method.completeRotation, req, ctx, async (change) => ({
+          key: show(await keys.completeRotation(change, req)),
+        }));
+        return { ...answer, effectiveTime: effectiveTime() };
+      },
+      async revokeKey(req, ctx) {
+        const answer = await run(method.revokeKey, req, ctx, async (change) => {
+          const wish = { ...req, reason: reasonFromProto(req.reason) };
+          return { key: show(await keys.revoke(change, req.keyId, wish)) };
+        });
+        return { ...answer, effectiveTime: effectiveTime() };
+      },
+      async batchRevokeKeys(req, ctx) {
+        const call = callOf(ctx);
+        const wish: BatchRevokeWish = {
+          ...req,
+          reason: reasonFromProto(req.reason),
+          filter: filterFromProto(req.filter),
+        };
+        if (req.dryRun) {
+          const { items, nextPageToken } = await keys.previewBatch(call, wish);
+          return { keyIds: [...items], nextPageToken };
+        }
+        const answer = await run(method.batchRevokeKeys, req, ctx, async (change) => {
+          const { items, nextPageToken } = await keys.revokeBatch(change, wish);
+          return { keyIds: [...items], nextPageToken };
+        });
+        return { ...answer, effectiveTime: effectiveTime() };
+      },
+      deleteKey(req, ctx) {
+        return run(method.deleteKey, req, ctx, async (change) => {
+          await keys.delete(change, req);
+          return {};
+        });
+      },
     },
-    batchCreateKeys(req, ctx) {
-      return run(method.batchCreateKeys, req, ctx, async (change) => {
-        const drafts = req.keys.map((spec, index) => draftFromProto(spec, `keys[${index}].`));
-        const created = await keys.createBatch(change, req.keyspaceId, drafts);
-        return { keys: created.map(showCreated) };
-      });
-    },
-    importKeys(req, ctx) {
-      return run(method.importKeys, req, ctx, async (change) => {
-        const imported = await keys.importBatch(change, req.keyspaceId, req.keys.map(importFromProto));
-        return { keys: imported.map(show) };
-      });
-    },
-    async getKey(req, ctx) {
-      return { key: show(await keys.get(callOf(ctx), req.keyId)) };
-    },
-    async listKeys(req, ctx) {
-      const filter = filterFromProto(req.filter);
-      const { items, nextPageToken } = await keys.list(callOf(ctx), { ...req, ...orderFromProto(req.orderBy), filter });
-      return { keys: items.map(show), nextPageToken };
-    },
-    async updateKey(req, ctx) {
-      // The contract requires `key`.
-      if (req.key === undefined) throw invalidField("key", "is required");
-      const wanted = termChangesFromProto(req.key, req.updateMask);
-      const answer = await run(method.updateKey, req, ctx, async (change) => ({
-        key: show(await keys.update(change, req, wanted)),
-      }));
-      return { ...answer, effectiveTime: effectiveTime() };
-    },
-    async disableKey(req, ctx) {
-      const answer = await run(method.disableKey, req, ctx, async (change) => ({
-        key: show(await keys.disable(change, req, req.force)),
-      }));
-      return { ...answer, effectiveTime: effectiveTime() };
-    },
-    enableKey(req, ctx) {
-      return run(method.enableKey, req, ctx, async (change) => ({ key: show(await keys.enable(change, req)) }));
-    },
-    async rotateKey(req, ctx) {
-      const answer = await run(method.rotateKey, req, ctx, async (change) => {
-        const overlapMs = req.overlap === undefined ? 0 : durationFromProto(req.overlap);
-        return showCreated(await keys.rotate(change, req, overlapMs));
-      });
-      return { ...answer, effectiveTime: answer.key?.rotation?.overlapEndTime ?? effectiveTime() };
-    },
-    async completeRotation(req, ctx) {
-      const answer = await run(method.completeRotation, req, ctx, async (change) => ({
-        key: show(await keys.completeRotation(change, req)),
-      }));
-      return { ...answer, effectiveTime: effectiveTime() };
-    },
-    async revokeKey(req, ctx) {
-      const answer = await run(method.revokeKey, req, ctx, async (change) => {
-        const wish = { ...req, reason: reasonFromProto(req.reason) };
-        return { key: show(await keys.revoke(change, req.keyId, wish)) };
-      });
-      return { ...answer, effectiveTime: effectiveTime() };
-    },
-    async batchRevokeKeys(req, ctx) {
-      const call = callOf(ctx);
-      const wish: BatchRevokeWish = {
-        ...req,
-        reason: reasonFromProto(req.reason),
-        filter: filterFromProto(req.filter),
-      };
-      if (req.dryRun) {
-        const { items, nextPageToken } = await keys.previewBatch(call, wish);
-        return { keyIds: [...items], nextPageToken };
-      }
-      const answer = await run(method.batchRevokeKeys, req, ctx, async (change) => {
-        const { items, nextPageToken } = await keys.revokeBatch(change, wish);
-        return { keyIds: [...items], nextPageToken };
-      });
-      return { ...answer, effectiveTime: effectiveTime() };
-    },
-    deleteKey(req, ctx) {
-      return run(method.deleteKey, req, ctx, async (change) => {
-        await keys.delete(change, req);
-        return {};
-      });
-    },
-  });
+    { readMaxBytes: READ_BYTES_MAX },
+  );
 }

@@ -68,8 +68,8 @@ export type RequestHandler = (
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** The largest request is an import of 1,000 keys with 4 KiB of metadata each. */
-const READ_BYTES_MAX = 8 * MIB;
+/** One key with all that it may have fits; services whose requests are smaller or larger say so themselves. */
+const READ_BYTES_MAX = 64 * KIB;
 
 /** The largest answer is such a batch with its secrets. */
 const WRITE_BYTES_MAX = 32 * MIB;
