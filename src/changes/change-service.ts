@@ -93,8 +93,14 @@ async function confirmRights(call: Call, tx: Transaction, now: UnixMs): Promise<
 }
 
 /** An answer, with the rights that it rests on: it is given again only to who still holds all of them. */
-function packAnswer({ held: _, addresses, ...grant }: Rights, answer: Uint8Array): Uint8Array {
-  const packed = { ...grant, addresses: addresses.map(canonicalCidr), answer: Buffer.from(answer).toString("base64") };
+function packAnswer({ permissions, keyspaceIds, addresses, expireTime }: Rights, answer: Uint8Array): Uint8Array {
+  const packed: PackedAnswer = {
+    permissions,
+    keyspaceIds,
+    addresses: addresses.map(canonicalCidr),
+    expireTime,
+    answer: Buffer.from(answer).toString("base64"),
+  };
   return Buffer.from(JSON.stringify(packed));
 }
 
