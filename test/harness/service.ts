@@ -32,6 +32,8 @@ export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** By default the run's. */
   readonly postgres?: TestServer;
+  /** By default a new one, which goes with the service. */
+  readonly database?: TestDatabase;
 }
 
 /** The environment of a service on `database`, on free ports, with secrets of its own. */
@@ -49,7 +51,7 @@ export function testEnvironment(databaseUrl: string): Record<string, string> {
 export async function openTestService(options: TestServiceOptions = {}): Promise<TestService> {
   const { clock = systemClock, logLevel = "silent", env = {}, postgres } = options;
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(await openTestDatabase(postgres));
+  const database = options.database ?? stack.use(await openTestDatabase(postgres));
   const environment = { ...testEnvironment(database.url), ...env };
   const config: Config = parseConfig(environment);
   const logged: string[] = [];
