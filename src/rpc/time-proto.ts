@@ -1,16 +1,11 @@
-import {
-  type Duration,
-  durationFromMs,
-  durationMs,
-  type Timestamp,
-  timestampFromMs,
-  timestampMs,
-} from "@bufbuild/protobuf/wkt";
+import { type Duration, durationFromMs, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { invalidField } from "../errors.ts";
-import type { UnixMs } from "../time.ts";
+import { SECOND_MS, type UnixMs } from "../time.ts";
 
 /** The last second of the year 9999: later times have no JSON form. */
 const SECONDS_MAX = 253_402_300_799n;
+
+const NANOS_PER_MS = 1_000_000;
 
 export function timeToProto(time: UnixMs): Timestamp {
   return timestampFromMs(time);
@@ -36,7 +31,7 @@ export function optionalDurationToProto<Name extends string>(
 export function timeFromProto(timestamp: Timestamp, field: string): UnixMs {
   if (timestamp.seconds < 0n || timestamp.seconds > SECONDS_MAX)
     throw invalidField(field, "must be a time between 1970 and 9999");
-  return Math.floor(timestampMs(timestamp));
+  return Number(timestamp.seconds) * SECOND_MS + Math.floor(timestamp.nanos / NANOS_PER_MS);
 }
 
 export function optionalTimeFromProto(timestamp: Timestamp | undefined, field: string): UnixMs | null {
@@ -45,7 +40,7 @@ export function optionalTimeFromProto(timestamp: Timestamp | undefined, field: s
 
 /** Whole milliseconds, rounded up so that what is asked for is never undercut to nothing. */
 export function durationFromProto(duration: Duration): number {
-  return Math.ceil(durationMs(duration));
+  return Number(duration.seconds) * SECOND_MS + Math.ceil(duration.nanos / NANOS_PER_MS);
 }
 
 export function optionalDurationFromProto(duration: Duration | undefined): number | null {
