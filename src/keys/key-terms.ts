@@ -23,7 +23,8 @@ export function termsOf(draft: KeyDraft, keyspace: Keyspace, now: UnixMs, path =
   const terms = checkTerms({ ...rest, expireTime: expiryOf(expiry, keyspace, now) }, path);
   checkGrantable(terms.permissions, keyspace, path);
   checkScope(terms, keyspace, path);
-  checkExpiry(terms, keyspace, now, now, path);
+  const field = expiry !== undefined && "ttlMs" in expiry ? "ttl" : "expire_time";
+  checkExpiry(terms, keyspace, { from: now, now, field: `${path}${field}` });
   return terms;
 }
 
@@ -41,7 +42,9 @@ export function changedTerms(key: Key, changes: Partial<KeyTerms>, keyspace: Key
     path,
   );
   checkScope(terms, keyspace, path);
-  if (terms.expireTime !== key.expireTime) checkExpiry(terms, keyspace, key.secretCreateTime, now, path);
+  if (terms.expireTime !== key.expireTime) {
+    checkExpiry(terms, keyspace, { from: key.secretCreateTime, now, field: `${path}expire_time` });
+  }
   return terms;
 }
 
@@ -121,11 +124,16 @@ function checkScope(terms: KeyTerms, keyspace: Keyspace, path: string): void {
   }
 }
 
-function checkExpiry(terms: KeyTerms, keyspace: Keyspace, from: UnixMs, now: UnixMs, path: string): void {
+/** `from` is what the longest lifetime counts from, `field` what the caller gave. */
+function checkExpiry(
+  terms: KeyTerms,
+  keyspace: Keyspace,
+  { from, now, field }: { from: UnixMs; now: UnixMs; field: string },
+): void {
   const latest = keyspace.maxTtlMs === null ? null : from + keyspace.maxTtlMs;
   const beyond = latest !== null && (terms.expireTime === null || terms.expireTime > latest);
   const past = terms.expireTime !== null && terms.expireTime <= now;
-  if (beyond || past) throw new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", field: `${path}expire_time`, latest });
+  if (beyond || past) throw new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", field, latest });
 }
 
 function expiryOf(expiry: KeyDraft["expiry"], keyspace: Keyspace, now: UnixMs): UnixMs | null {
