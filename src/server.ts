@@ -16,8 +16,8 @@ import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPageTokens } from "./page-token.ts";
 import { openPool } from "./postgres/pool.ts";
-import { createRecordSource } from "./postgres/record-source.ts";
 import { checkDatabase } from "./postgres/runtime-role.ts";
+import { createSecretStore } from "./postgres/secret-store.ts";
 import { createTransactor } from "./postgres/transactor.ts";
 import { startUpkeep } from "./postgres/upkeep.ts";
 import { createReadiness } from "./readiness.ts";
@@ -28,6 +28,7 @@ import { createSecrets } from "./secret.ts";
 import { MANAGEMENT_KEY_FILE, openStore } from "./store.ts";
 import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
+import { createRecordSource } from "./verify/record-source.ts";
 import { createVerifyService } from "./verify/verify-service.ts";
 
 /** A service that runs. Disposing it drains it: what is under way is finished, then everything is closed. */
@@ -63,7 +64,7 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
   const sealer = createSealer(store.rootKeys);
   const pageTokens = createPageTokens(sealer);
   const transactor = createTransactor({ pool, newId });
-  const source = createRecordSource(pool);
+  const source = createRecordSource(createSecretStore(pool));
   const changes = createChangeService({ transactor, sealer, clock });
   const keys = createKeyService({ transactor, pageTokens, newId, newSecret, clock });
   const keyspaces = createKeyspaceService({ transactor, pageTokens, newId });

@@ -18,7 +18,6 @@ export interface Credential {
   readonly secret: Secret;
   /** The address that the call came from; empty if that is not known. */
   readonly address: string;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -51,7 +50,7 @@ export function createAuthenticator(parts: {
       }
       // Management keys are never imported, so what has another shape is none, and costs no look-up.
       if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
-      const known = (await find(credential)).find(({ record }) => record.management);
+      const known = (await source.find(digestOf(credential.secret))).find(({ record }) => record.management);
       if (known === undefined || !isValid(known, credential)) throw rejected();
       return { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) };
     },
@@ -68,15 +67,10 @@ export function createAuthenticator(parts: {
     },
   };
 
-  async function find({ secret, signal }: Credential): Promise<readonly KnownSecret[]> {
-    const [known = []] = await source.find([digestOf(secret)], signal);
-    return known;
-  }
-
   /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
   async function findAny(credential: Credential): Promise<KnownSecret> {
     if (shapeOf(credential.secret.reveal()) === "malformed") throw rejected();
-    const known = await find(credential);
+    const known = await source.find(digestOf(credential.secret));
     const first = known.find(({ imported }) => !imported) ?? known[0];
     if (first === undefined) throw rejected();
     return first;

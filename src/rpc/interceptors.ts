@@ -72,7 +72,7 @@ export function authenticate(authenticator: Authenticator): Interceptor {
 
     const { callId, address } = req.contextValues.get(arrivalKey);
     const secret = bearerOf(req.header);
-    const { principal, rights } = await admit(authenticator, { secret, address, signal: req.signal });
+    const { principal, rights } = await admit(authenticator, { secret, address });
     const userAgent = (req.header.get("user-agent") ?? "").slice(0, USER_AGENT_LENGTH_MAX);
     req.contextValues.set(callKey, { id: callId, principal, rights, address, userAgent, signal: req.signal });
     return next(req);

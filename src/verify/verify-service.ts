@@ -43,56 +43,43 @@ export function createVerifyService({ source, clock }: { source: RecordSource; c
     async verify(call, request) {
       const problem = problemOf(call.rights, request);
       if (problem !== undefined) throw problem;
-      const knownBy = await lookUp(call, [request.secret]);
-      return answer(call, request, knownBy(request.secret), clock());
+      return decideOn(call, request);
     },
 
-    async verifyBatch(call, requests) {
-      const problems = requests.map((request) => problemOf(call.rights, request));
-      const sound = requests.filter((_, index) => problems[index] === undefined);
-      const knownBy = await lookUp(
-        call,
-        sound.map(({ secret }) => secret),
-      );
-      const now = clock();
-      return requests.map((request, index) => problems[index] ?? answer(call, request, knownBy(request.secret), now));
+    verifyBatch(call, requests) {
+      return Promise.all(requests.map((request) => problemOf(call.rights, request) ?? decideOn(call, request)));
     },
   };
 
-  /** One read for all secrets that may exist at all; junk costs nothing. */
-  async function lookUp(call: Call, secrets: readonly Secret[]): Promise<(secret: Secret) => KnownSecret | undefined> {
-    const digests = new Set(secrets.filter(mayExist).map(digestOf));
-    if (digests.size === 0) return () => undefined;
-    const wanted = [...digests];
-    const found = await source.find(wanted, call.signal, tenantIdOf(call.principal));
-    const byDigest = new Map(wanted.map((digest, index) => [digest, found[index]?.[0]]));
-    return (secret) => byDigest.get(digestOf(secret));
+  async function decideOn(call: Call, request: VerifyRequest): Promise<VerifyAnswer> {
+    // Junk ends here: no I/O.
+    if (shapeOf(request.secret.reveal()) === "malformed") {
+      return { outcome: "malformed", missingPermissions: [], known: undefined };
+    }
+    const tenantId = tenantIdOf(call.principal);
+    const known = await source.find(digestOf(request.secret));
+    return answer(
+      call,
+      request,
+      known.find(({ record }) => record.tenantId === tenantId),
+      clock(),
+    );
   }
 }
 
 function answer(
   { principal, rights }: Call,
-  request: VerifyRequest,
+  { keyspaceId, permissions, query, clientIp }: VerifyRequest,
   known: KnownSecret | undefined,
   now: UnixMs,
 ): VerifyAnswer {
-  if (!mayExist(request.secret)) return { outcome: "malformed", missingPermissions: [], known: undefined };
   // Of keyspaces out of the caller's sight not even their existence is told.
-  const seen =
-    known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false }) ? known : undefined;
-  const { permissions, query, keyspaceId } = request;
-  const clientIp = parseAddress(request.clientIp);
-  const verdict = decide(
-    seen?.record,
-    { tenantId: tenantIdOf(principal), keyspaceId, clientIp, permissions, query },
-    now,
-  );
+  const isSeen = known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false });
+  const seen = isSeen ? known : undefined;
+  const asked = { tenantId: tenantIdOf(principal), keyspaceId, clientIp: parseAddress(clientIp), permissions, query };
+  const verdict = decide(seen?.record, asked, now);
   const untold = verdict.outcome === "not_found" || verdict.outcome === "wrong_keyspace";
   return { ...verdict, known: untold ? undefined : seen };
-}
-
-function mayExist(secret: Secret): boolean {
-  return shapeOf(secret.reveal()) !== "malformed";
 }
 
 /** Why nothing can be decided for this request, in the way that Verify fails with. */

@@ -151,9 +151,9 @@ const statements = [
       from jsonb_array_elements(events) with ordinality as list(event, ordinality);
   end $$`,
 
-  // In: digests, and a tenant or null for any. Out: what a verdict rests on. Knows no tenant when a credential is all there is, so
-  // it runs as its owner and passes by row-level security; it tells nothing to who has not a secret's digest.
-  `create function clavis.find_secrets(wanted bytea[], tenant uuid) returns table (
+  // In: digests. Out: what a verdict rests on, of whichever tenant: a credential is all that there is at first. So it runs as its
+  // owner and passes by row-level security; it tells nothing to who has not a secret's digest.
+  `create function clavis.find_secrets(wanted bytea[]) returns table (
     digest bytea, stop_time timestamptz, tenant_id uuid, keyspace_id uuid, key_id uuid, display_name text, owner_id text,
     permissions text[], allowed_keyspace_ids uuid[], allowed_addresses text[], metadata jsonb, expire_time timestamptz,
     not_before_time timestamptz, disabled boolean, revoke_time timestamptz, imported boolean, keyspace_disabled boolean,
@@ -168,7 +168,7 @@ const statements = [
       join clavis.keys k on k.key_id = s.key_id
       join clavis.keyspaces p on p.keyspace_id = k.keyspace_id
       join clavis.tenants t on t.tenant_id = k.tenant_id
-      where s.digest = any (wanted) and (tenant is null or s.tenant_id = tenant)
+      where s.digest = any (wanted)
       order by k.create_time, k.key_id;
   end $$`,
 

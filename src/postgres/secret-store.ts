@@ -1,8 +1,8 @@
 import { type Cidr, compilePermissions, parseCidr } from "@clavis/sdk/rules";
 import type { Pool } from "pg";
 import type { JsonObject } from "../json.ts";
-import type { KnownSecret, RecordSource } from "../verify/record-source.ts";
-import { fromDigest, fromUuid, toDigest, toUuid } from "./columns.ts";
+import type { KnownSecret, SecretStore } from "../verify/record-source.ts";
+import { fromDigest, fromUuid, toDigest } from "./columns.ts";
 import { toFailure } from "./sqlstate.ts";
 
 interface Row {
@@ -27,26 +27,25 @@ interface Row {
   readonly tenant_suspended: boolean;
 }
 
-/** Reads the primary by one statement for all digests, outside any transaction. */
-export function createRecordSource(pool: Pool): RecordSource {
+/** Reads the primary by one statement, outside any transaction. */
+export function createSecretStore(pool: Pool): SecretStore {
   return {
-    async find(digests, _signal, tenantId) {
-      const tenant = tenantId === undefined ? null : toUuid("ten", tenantId);
+    async findAll(digests) {
       const { rows } = await pool
-        .query<Row>("select * from clavis.find_secrets($1::bytea[], $2::uuid)", [digests.map(toDigest), tenant])
+        .query<Row>("select * from clavis.find_secrets($1::bytea[])", [digests.map(toDigest)])
         .catch((error: unknown) => Promise.reject(toFailure(error)));
-      const byDigest = Map.groupBy(rows, ({ digest }) => fromDigest(digest));
-      return digests.map((digest) => byDigest.get(digest)?.map(fromRow) ?? []);
+      return Map.groupBy(rows.map(fromRow), ({ digest }) => digest);
     },
   };
 }
 
-function fromRow(row: Row): KnownSecret {
+function fromRow(row: Row): KnownSecret & { readonly digest: string } {
   const tenantId = fromUuid("ten", row.tenant_id);
   const keyspaceId = fromUuid("ks", row.keyspace_id);
   const keyId = fromUuid("key", row.key_id);
   const { permissions, metadata } = row;
   return {
+    digest: fromDigest(row.digest),
     record: {
       tenantId,
       keyspaceId,
