@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { inspect } from "node:util";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
@@ -50,6 +51,23 @@ describe("a call", () => {
   it("fails if the service leaves out what the contract promises", async () => {
     const { clavis } = aClient([{}]);
     expect(await failureOf(clavis.keys.get("key_1"))).toMatchObject({ reason: "UNKNOWN", code: "INTERNAL" });
+  });
+});
+
+describe("an ended call", () => {
+  it("leaves no timer behind", async () => {
+    const runtime = createVirtualRuntime();
+    const { clavis } = aClient([{ key }, serviceError(Code.NotFound, "KEY_NOT_FOUND")], {}, runtime);
+    await clavis.keys.get("key_1");
+    await failureOf(clavis.keys.get("key_1"));
+    expect(runtime.pendingCount()).toBe(0);
+  });
+
+  it("lets go of the caller's signal", async () => {
+    const { signal } = new AbortController();
+    const { clavis } = aClient([{ key }]);
+    await clavis.keys.get("key_1", { signal });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 });
 

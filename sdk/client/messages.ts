@@ -1,7 +1,7 @@
 // The messages of the contract that callers meet, with their descriptors (`toJson(KeySchema, key)`) and enums.
 
 // How times and spans of a response become what JavaScript has for them.
-export { type Duration, durationMs, type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+export { type Duration, durationMs, type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 export { type Actor, type Event, EventSchema, type Snapshot, type Target } from "../gen/clavis/v1/audit_pb.ts";
 export {
   type Key,

@@ -20,7 +20,9 @@ describe.each([
   it.each<[string, Partial<ClavisOptions>]>([
     ["baseUrl", { baseUrl: "keys.example.com" }],
     ["baseUrl", { baseUrl: "ftp://keys.example.com" }],
-    ["baseUrl", { baseUrl: "https://me:secret@keys.example.com" }],
+    ["baseUrl", { baseUrl: "https://me@keys.example.com" }],
+    ["baseUrl", { baseUrl: "https://:secret@keys.example.com" }],
+    ["baseUrl", { baseUrl: "https://keys.example.com#key" }],
     ["baseUrl", { baseUrl: "https://keys.example.com?key=1" }],
     ["token", { token: "" }],
     ["token", { token: "two words" }],

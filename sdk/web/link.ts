@@ -5,7 +5,7 @@ import type { Link } from "../client/link.ts";
 /** Calls over `fetch`, whose connections are the browser's own affair. */
 export function openWebLink(baseUrl: string): Link {
   return {
-    // Binary, because JSON has no way to keep an enum value that only a newer service knows.
+    // Binary, because JSON names enum values, and one that only a newer service knows would be lost.
     transport: createConnectTransport({ baseUrl, useBinaryFormat: true }),
     isBroken: isBrokenFetch,
     close() {},

@@ -6,6 +6,8 @@ export interface VirtualRuntime extends Runtime {
   readonly run: <T>(work: Promise<T>) => Promise<T>;
   /** The waits that have come to their end by the clock, in milliseconds, oldest first. */
   readonly waited: number[];
+  /** How many waits are still to come to their end. */
+  readonly pendingCount: () => number;
 }
 
 /** How often `run` moves the clock at most, so that work that waits for ever fails the test instead of hanging it. */
@@ -58,6 +60,7 @@ export function createVirtualRuntime({ random = 0.5 }: { random?: number } = {})
     },
     run,
     waited,
+    pendingCount: () => pending.size,
   };
 }
 

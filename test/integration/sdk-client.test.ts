@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { constants } from "node:http2";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import type { KeyState } from "../../sdk/gen/clavis/v1/key_pb.ts";
 import { KeyService } from "../../sdk/gen/clavis/v1/key_service_pb.ts";
 import { createClavis, type NodeClavisOptions } from "../../sdk/index.ts";
 import { createClavis as createWebClavis } from "../../sdk/web/index.ts";
@@ -52,6 +51,23 @@ describe("the client in Node", () => {
       facts: { key_id: "key_1" },
       callId: "call_1",
     });
+  });
+
+  it("waits for a service that is there but not available", async () => {
+    let calls = 0;
+    await using service = await startFakeService(
+      routes({
+        getKey() {
+          if (++calls === 2) return { key: { id: "key_1" } };
+          throw serviceError(Code.Unavailable, "STORE_UNAVAILABLE", { retryAfterMs: 1 });
+        },
+      }),
+    );
+    await using clavis = aClient(service.url);
+    expect((await clavis.keys.get("key_1")).key.id).toBe("key_1");
+    const answer = clavis.keys.get("key_1");
+    await expect(answer).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE", retryAfterMs: 1, callId: "call_1" });
+    expect(calls).toBe(5);
   });
 
   it("makes a change again with the same id when the connection breaks under it", async () => {
@@ -153,18 +169,21 @@ describe("the client in Node", () => {
 });
 
 describe("the client for browsers", () => {
-  it("calls over fetch, and tells errors as the other does", async () => {
+  it("calls over fetch, in binary, and tells errors as the other does", async () => {
+    const contentTypes: (string | null)[] = [];
     await using service = await startFakeHttp1Service(
       routes({
-        getKey({ keyId }) {
-          if (keyId === "key_1") return { key: { id: keyId, state: 99 as KeyState } };
+        getKey({ keyId }, { requestHeader }) {
+          contentTypes.push(requestHeader.get("content-type"));
+          if (keyId === "key_1") return { key: { id: keyId } };
           throw serviceError(Code.NotFound, "KEY_NOT_FOUND");
         },
       }),
     );
     await using clavis = createWebClavis({ baseUrl: service.url, token });
-    expect((await clavis.keys.get("key_1")).key.state).toBe(99);
+    expect((await clavis.keys.get("key_1")).key.id).toBe("key_1");
     await expect(clavis.keys.get("key_2")).rejects.toMatchObject({ reason: "KEY_NOT_FOUND", callId: "call_1" });
+    expect(contentTypes).toEqual(["application/proto", "application/proto"]);
   });
 
   it("says UNREACHABLE when nobody listens", async () => {

@@ -158,6 +158,9 @@ describe("requirePermission", () => {
   });
 });
 
+/** Longer than a test may take, so that nothing ends by itself. */
+const A_MINUTE_MS = 60_000;
+
 /** An application whose keys a fake Clavis verifies: `good` holds, everything else is revoked. */
 async function startApp(options: Partial<RequireApiKeyOptions> = {}, { hangs = false } = {}) {
   const resources = new AsyncDisposableStack();
@@ -180,7 +183,9 @@ async function startApp(options: Partial<RequireApiKeyOptions> = {}, { hangs = f
     }),
   );
   resources.use(service);
-  const clavis = resources.use(createClavis({ baseUrl: service.url, token: "clavis_mgmt_1" }));
+  const clavis = resources.use(
+    createClavis({ baseUrl: service.url, token: "clavis_mgmt_1", verifyTimeoutMs: A_MINUTE_MS }),
+  );
 
   const app = express();
   const guard = requireApiKey({ clavis, keyspaceId, ...options });
