@@ -47,7 +47,7 @@ export function createVerifyService({ source, clock }: { source: RecordSource; c
     },
 
     verifyBatch(call, requests) {
-      return Promise.all(requests.map((request) => problemOf(call.rights, request) ?? decideOn(call, request)));
+      return Promise.all(requests.map(async (request) => problemOf(call.rights, request) ?? decideOn(call, request)));
     },
   };
 
