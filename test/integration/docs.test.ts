@@ -22,6 +22,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm ci && npm start": "test/integration/startup.test.ts starts it, and CI installs from a clean clone",
   "npm ci && npm test": "is what runs this",
   "npm run demo": "test/integration/demo.test.ts",
+  "create role clavis_owner login password '...';": "test/integration/startup.test.ts makes such roles",
+  "export CLAVIS_DATABASE_URL=postgresql://clavis:...@db.internal/clavis": "needs that machine; test/integration/startup.test.ts",
   "./scripts/compose-env > .env": "needs Docker; the first line is tried below",
 };
 
