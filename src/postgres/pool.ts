@@ -33,7 +33,9 @@ export function openPool({ url, connectionsMax, applicationName }: PoolOptions):
     keepAlive: true,
     types: { getTypeParser },
   });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  // Whoever uses a connection that breaks hears of it from its query, and the pool replaces it; but the error is told to listeners
+  // as well, and would end the process if there were none. The pool's own listener is there only while a connection is idle.
+  pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", () => {});
   return pool;
 }
