@@ -12,6 +12,10 @@ interface UpkeepOptions {
 }
 
 const PROBE_INTERVAL_MS = SECOND_MS;
+
+/** Who waits for longer than that is better served by another replica. */
+const PROBE_TIMEOUT_MS = 2 * SECOND_MS;
+
 const TRIM_INTERVAL_MS = 10 * MINUTE_MS;
 const TRIM_BATCH = 1000;
 
@@ -33,15 +37,31 @@ export function startUpkeep({ pool, log, onWritable }: UpkeepOptions): Disposabl
   };
 }
 
-/** Whether this is a primary: a standby, or a primary of before, answers `select 1` for ever. */
+/**
+ * Whether this is a primary that takes changes: a standby, or a primary of before, answers `select 1` for ever. A connection
+ * to one that does not goes, since what it was told when it began may hold no more for new ones.
+ */
 export async function isWritable(pool: Pool): Promise<boolean> {
   try {
-    const { rows } = await pool.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
-    return rows[0]?.standby === false;
+    const client = await pool.connect();
+    let writable = false;
+    try {
+      const { rows } = await client.query<{ read_only: string }>(probe);
+      writable = rows[0]?.read_only === "off";
+    } finally {
+      client.release(!writable);
+    }
+    return writable;
   } catch {
     return false;
   }
 }
+
+const probe = {
+  // Also on while a standby recovers.
+  text: "select current_setting('transaction_read_only') as read_only",
+  query_timeout: PROBE_TIMEOUT_MS,
+};
 
 async function trimReplays(pool: Pool): Promise<void> {
   let gone: number;
