@@ -1,27 +1,26 @@
-import { Command } from "commander";
-import { ConfigError, parseConfig } from "./config.ts";
-import { createLog } from "./log.ts";
-import { startServer } from "./server.ts";
+#!/usr/bin/env node
+import process from "node:process";
+import { createProgram, runProgram } from "./cli/program.ts";
+import type { Terminal } from "./cli/terminal.ts";
 
-const program = new Command("clavis");
-program.command("serve").action(serve);
-await program.parseAsync();
+// Whoever reads our output may stop at any time, as `head` does. That is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 
-async function serve(): Promise<void> {
-  try {
-    const config = parseConfig(process.env);
-    const log = createLog(config.logLevel);
-    const stop = new Promise<void>((resolve) => {
-      process.once("SIGTERM", () => resolve());
-      process.once("SIGINT", () => resolve());
-    });
-    const server = await startServer(config, { log });
-    console.log(server.url, server.operationsUrl);
-    await stop;
-    await server[Symbol.asyncDispose]();
-  } catch (error) {
-    if (error instanceof ConfigError) console.error(error.message);
-    else throw error;
-    process.exitCode = 1;
-  }
-}
+const terminal: Terminal = process;
+const program = createProgram(terminal);
+
+// What runs a service is loaded when it is asked for: a client needs neither Postgres nor a server.
+program.commandsGroup("Running one:");
+program
+  .command("serve")
+  .description("run the service, configured by the environment (docs/configuration.md)")
+  .action(async () => (await import("./commands/serve.ts")).serve(process));
+program
+  .command("migrate")
+  .description("bring the database at CLAVIS_MIGRATE_DATABASE_URL to this version's schema")
+  .action(async () => (await import("./commands/migrate.ts")).migrate(process));
+
+process.exitCode = await runProgram(program, process.argv, terminal);

@@ -1,0 +1,31 @@
+import { CommandFailure } from "../cli/command-failure.ts";
+import { parseConfig } from "../config.ts";
+import { migrateServer } from "../store.ts";
+import type { Host } from "./host.ts";
+import { explain } from "./known-failure.ts";
+
+/**
+ * Brings the database to this version's schema, and says on standard output what was applied.
+ *
+ * @throws CommandFailure if that cannot be done
+ */
+export async function migrate({ env, stdout }: Host): Promise<void> {
+  try {
+    const { store } = parseConfig(env);
+    if (store.shape === "embedded") {
+      stdout.write(
+        "Not needed: without CLAVIS_DATABASE_URL, `clavis serve` has a Postgres of its own and migrates it.\n",
+      );
+      return;
+    }
+    const { databaseUrl, migrateDatabaseUrl } = store;
+    if (migrateDatabaseUrl === undefined) {
+      throw new CommandFailure("CLAVIS_MIGRATE_DATABASE_URL is needed: the URL of the role that owns the schema");
+    }
+    const applied = await migrateServer(databaseUrl, migrateDatabaseUrl);
+    const lines = applied.length === 0 ? ["Nothing to do."] : applied.map((name) => `applied ${name}`);
+    stdout.write(`${lines.join("\n")}\n`);
+  } catch (error) {
+    throw explain(error);
+  }
+}
