@@ -1,6 +1,6 @@
 import { access, mkdir, readFile, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 
 /** The programs of one Postgres, ready to run. */
@@ -73,7 +73,8 @@ async function linkLibraries(folder: string, linksDir: string): Promise<Record<s
   await rm(linksDir, { recursive: true, force: true });
   await mkdir(linksDir, { recursive: true, mode: 0o755 });
   for (const { source, target } of missing) await link(join(folder, source), join(linksDir, basename(target)));
-  return { LD_LIBRARY_PATH: linksDir };
+  // The real names as well: a library that is found by its link looks for its own needs beside the link.
+  return { LD_LIBRARY_PATH: [linksDir, join(folder, "lib")].join(delimiter) };
 }
 
 /** The list's links, their paths made relative to the binaries' folder, which the list calls `native`. */

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isAlive, parsePid } from "./process-id.ts";
 import { readOrCreateSecretFile } from "./secret-file.ts";
@@ -53,6 +53,8 @@ export function openDataFolder(path: string): DataFolder {
 
 function makeFolder(path: string): string {
   try {
+    // What leads to the folder is nobody's secret, and a Postgres that shuns root may have to pass it as another user.
+    mkdirSync(dirname(path), { recursive: true });
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return realpathSync(path);
   } catch (cause) {

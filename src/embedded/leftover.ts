@@ -11,8 +11,8 @@ import { parsePid } from "./process-id.ts";
  * immediate end; then no asking. The server's own supervisor has begun with the first already.
  */
 const steps = [
-  { signal: "SIGINT", waitMs: 10_000 },
-  { signal: "SIGQUIT", waitMs: 3_000 },
+  { signal: "SIGINT", waitMs: 5_000 },
+  { signal: "SIGQUIT", waitMs: 2_000 },
   { signal: "SIGKILL", waitMs: 3_000 },
 ] as const;
 

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { DataFolderError, openDataFolder } from "../../src/embedded/data-folder.ts";
+import { aPath } from "../harness/embedded.ts";
 import { startHolder } from "../harness/holder.ts";
-import { openTemporaryFolder } from "../harness/temporary-folder.ts";
 
 const STARTERS = 20;
 
@@ -110,13 +110,6 @@ it("never reads a secret that a crash has left half written, nor lets others rea
   expect(folder.readOrCreateSecretFile("root-keys", () => "secret")).toBe("secret");
   expect(statSync(join(folder.path, "root-keys")).mode & 0o777).toBe(0o600);
 });
-
-/** Of a folder that is not there yet. */
-async function aPath(): Promise<string> {
-  const folder = await openTemporaryFolder();
-  onTestFinished(async () => await folder[Symbol.asyncDispose]());
-  return join(folder.path, "data");
-}
 
 function errorOf(action: () => unknown): DataFolderError | undefined {
   try {
