@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Config, EmbeddedStore, ServerStore } from "./config.ts";
-import { type DataFolder, openDataFolder } from "./embedded/data-folder.ts";
-import { type EmbeddedPostgres, openEmbeddedPostgres } from "./embedded/embedded-postgres.ts";
-import { bootstrap, roleOf } from "./postgres/bootstrap.ts";
+import type { DataFolder } from "./embedded/data-folder.ts";
+import { openEmbeddedDatabase } from "./embedded-database.ts";
+import { roleOf } from "./postgres/bootstrap.ts";
 import { migrate } from "./postgres/migrate.ts";
 import { newRootKey, type RootKey } from "./root-keys.ts";
 import { Secret } from "./secret.ts";
@@ -20,8 +20,6 @@ export interface Store extends AsyncDisposable {
   readonly failed: Promise<Error>;
 }
 
-const DATABASE = "clavis";
-const RUNTIME_ROLE = "clavis";
 const OPERATOR_KEY_BYTES = 32;
 
 /** One process against a Postgres of its own has more than enough with these. */
@@ -41,21 +39,18 @@ export function openStore(config: Config): Promise<Store> {
 /** Starts a Postgres in the data folder, and makes on first use what an operator would otherwise bring. */
 async function openEmbeddedStore(config: Config, { dataDir }: EmbeddedStore): Promise<Store> {
   await using stack = new AsyncDisposableStack();
-  const folder = stack.use(openDataFolder(dataDir));
-  const postgres = stack.use(await openEmbeddedPostgres({ folder }));
-  const url = postgres.urlFor({ role: RUNTIME_ROLE, database: DATABASE });
-  await bootstrap({ adminUrl: postgres.urlFor(), database: DATABASE, runtimeRole: RUNTIME_ROLE });
-  await migrate({ url: postgres.urlFor({ database: DATABASE }), runtimeRole: RUNTIME_ROLE });
+  const { folder, url, ownerUrl, runtimeRole, failed } = stack.use(await openEmbeddedDatabase(dataDir));
+  await migrate({ url: ownerUrl.reveal(), runtimeRole });
 
   const rootKeys = config.rootKeys.length > 0 ? config.rootKeys : [rootKeyOf(folder)];
   const operatorSecrets = config.operatorSecrets.length > 0 ? config.operatorSecrets : [operatorKeyOf(folder)];
   return closing(stack.move(), {
-    url: new Secret(url),
+    url,
     connectionsMax: EMBEDDED_CONNECTIONS_MAX,
     rootKeys: atLeastOne(rootKeys),
     operatorSecrets,
     folder,
-    failed: (postgres satisfies EmbeddedPostgres).failed,
+    failed,
   });
 }
 

@@ -1,14 +1,15 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { findBinaries } from "./binaries.ts";
-import { prepareCluster, SUPERUSER } from "./cluster.ts";
+import { prepareCluster } from "./cluster.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { stopLeftover } from "./leftover.ts";
 import { startPostmaster } from "./postmaster.ts";
 import { openServerLog } from "./server-log.ts";
 import { chooseServerUser } from "./server-user.ts";
-import { PORT, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { type Login, socketUrl } from "./socket-url.ts";
 
 /** A Postgres of our own. It stops when it is disposed, and when this process ends, however it ends. */
 export interface EmbeddedPostgres extends AsyncDisposable {
@@ -20,7 +21,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
    * A libpq URL, without a password: the socket lets in only our own user. By default the superuser's, into the
    * database `postgres`, which is there from the beginning; other roles and databases are the caller's to make.
    */
-  urlFor(options?: { readonly role?: string; readonly database?: string }): string;
+  urlFor(login?: Login): string;
 }
 
 export interface EmbeddedPostgresOptions {
@@ -57,11 +58,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   return {
     version,
     failed: failed.promise,
-    urlFor({ role = SUPERUSER, database = "postgres" } = {}) {
-      const path = `${encodeURIComponent(role)}@/${encodeURIComponent(database)}`;
-      // No TLS on a socket, even where the environment asks for it in general.
-      return `postgresql://${path}?host=${encodeURIComponent(socketFolder)}&port=${PORT}&sslmode=disable`;
-    },
+    urlFor: (login) => socketUrl(socketFolder, login),
     async [Symbol.asyncDispose]() {
       disposed = true;
       await server.stop();

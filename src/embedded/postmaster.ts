@@ -1,10 +1,11 @@
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { stopLeftover } from "./leftover.ts";
 import { giveTo, makeFolderFor } from "./ownership.ts";
+import { type PostmasterState, readPostmasterFile } from "./postmaster-file.ts";
 import type { ServerLog } from "./server-log.ts";
 import type { ServerUser } from "./server-user.ts";
 import { PORT, type Settings, serverSettings, toArguments } from "./settings.ts";
@@ -50,7 +51,7 @@ const SHORT_FOLDER = "/tmp";
  */
 export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
   for (let attempt = 1; ; attempt++) {
-    const before = await readState(options.dataDir);
+    const before = await readPostmasterFile(options.dataDir);
     const postmaster = await spawnPostmaster(options);
     const problem = await waitUntilReady(postmaster.server, options.dataDir, before);
     if (problem === undefined) return postmaster;
@@ -91,7 +92,11 @@ async function makeSocketFolder(folder: string, user: ServerUser) {
 }
 
 /** Undefined once the server is ready, or what became of it instead. */
-async function waitUntilReady(server: Supervised, dataDir: string, before: State): Promise<string | undefined> {
+async function waitUntilReady(
+  server: Supervised,
+  dataDir: string,
+  before: PostmasterState,
+): Promise<string | undefined> {
   let ending: string | undefined;
   void server.ended.then(({ how }) => {
     ending = how;
@@ -100,25 +105,10 @@ async function waitUntilReady(server: Supervised, dataDir: string, before: State
   while (performance.now() < deadline) {
     // Before the look at the file, which the server takes away when it ends.
     if (ending !== undefined) return ending;
-    const state = await readState(dataDir);
+    const state = await readPostmasterFile(dataDir);
     if (state.status === "ready" && state.instance !== before.instance) return undefined;
     await Promise.race([delay(POLL_MS), server.ended]);
   }
   await server.stop();
   return `not ready after ${START_MS_MAX / 60_000} minutes`;
-}
-
-interface State {
-  /** Tells this run of the server from a former one, whose file a crash has left behind. */
-  readonly instance: string;
-  readonly status: string | undefined;
-}
-
-/**
- * What the server says of itself in its pid file, which is how `pg_ctl` knows too: its id in the first line, when it began
- * in the third, its status in the eighth (`src/include/utils/pidfile.h`).
- */
-async function readState(dataDir: string): Promise<State> {
-  const lines = (await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
-  return { instance: `${lines[0]} ${lines[2]}`, status: lines[7]?.trim() };
 }
