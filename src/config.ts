@@ -46,6 +46,14 @@ export interface ServerStore {
   readonly connectionsMax: number;
 }
 
+/** A Postgres that is there, for who does what only the tables' owner may. */
+export interface OwnerStore {
+  readonly shape: "server";
+  readonly migrateDatabaseUrl: Secret;
+  /** As the role that the service runs as. */
+  readonly databaseUrl: Secret | undefined;
+}
+
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
@@ -105,6 +113,26 @@ const variables = z.object({
  * @throws ConfigError naming each variable that is wrong, unknown ones that begin with `CLAVIS_` included
  */
 export function parseConfig(env: Env): Config {
+  return Object.freeze(fromVariables(readVariables(env, contradictions)));
+}
+
+/**
+ * Where everything is kept, for commands that work on all of it without serving: they need neither root nor operator keys.
+ *
+ * @throws ConfigError as parseConfig does, and where there is a database but no URL of its owner
+ */
+export function parseOwnerStore(env: Env): EmbeddedStore | OwnerStore {
+  const vars = readVariables(env, ownerContradictions);
+  const { CLAVIS_DATABASE_URL: databaseUrl, CLAVIS_MIGRATE_DATABASE_URL: migrateDatabaseUrl } = vars;
+  return migrateDatabaseUrl === undefined
+    ? { shape: "embedded", dataDir: vars.CLAVIS_DATA_DIR }
+    : { shape: "server", databaseUrl, migrateDatabaseUrl };
+}
+
+type Variables = z.infer<typeof variables>;
+
+/** The variables, if all are right by themselves and `findContradictions` has nothing to say either. */
+function readVariables(env: Env, findContradictions: (vars: Variables) => ConfigProblem[]): Variables {
   const given = Object.fromEntries(
     Object.entries(env).filter(([name, value]) => name.startsWith("CLAVIS_") && value !== ""),
   );
@@ -114,12 +142,10 @@ export function parseConfig(env: Env): Config {
     problems.push(...result.error.issues.map((issue) => ({ name: issue.path.join("."), problem: issue.message })));
     throw new ConfigError(problems);
   }
-  problems.push(...contradictions(result.data));
+  problems.push(...findContradictions(result.data));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(fromVariables(result.data));
+  return result.data;
 }
-
-type Variables = z.infer<typeof variables>;
 
 function fromVariables(vars: Variables): Config {
   const { CLAVIS_DATABASE_URL: databaseUrl, CLAVIS_TLS_CERT_FILE: certFile, CLAVIS_TLS_KEY_FILE: keyFile } = vars;
@@ -172,6 +198,13 @@ function contradictions(vars: Variables): ConfigProblem[] {
     problems.push({ name: "CLAVIS_TLS_CLIENT_CA_FILE", problem: "needs CLAVIS_TLS_CERT_FILE" });
   }
   return problems;
+}
+
+function ownerContradictions(vars: Variables): ConfigProblem[] {
+  if (vars.CLAVIS_DATABASE_URL === undefined || vars.CLAVIS_MIGRATE_DATABASE_URL !== undefined) return [];
+  return [
+    { name: "CLAVIS_MIGRATE_DATABASE_URL", problem: "is needed: only the tables' owner sees all that is in them" },
+  ];
 }
 
 type Fail = (problem: string) => never;

@@ -1,3 +1,4 @@
+import { BackupError } from "../backup/backup-error.ts";
 import { CommandFailure } from "../cli/command-failure.ts";
 import { ConfigError } from "../config.ts";
 import { DataFolderError } from "../embedded/data-folder.ts";
@@ -5,7 +6,7 @@ import { EmbeddedPostgresError } from "../embedded/embedded-postgres-error.ts";
 import { DatabaseUnfit } from "../postgres/runtime-role.ts";
 
 /** These say by themselves what happened and what to do. */
-const selfExplaining = [ConfigError, DataFolderError, EmbeddedPostgresError, DatabaseUnfit];
+const selfExplaining = [BackupError, ConfigError, DataFolderError, EmbeddedPostgresError, DatabaseUnfit];
 
 /** What to do about a system error, by its code. */
 const advices: Readonly<Record<string, (facts: SystemFacts) => string>> = {
