@@ -2,6 +2,7 @@
 import process from "node:process";
 import { createProgram, runProgram } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
+import { addBackupCommands } from "./commands/backup-commands.ts";
 
 // Whoever reads our output may stop at any time, as `head` does. That is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -22,5 +23,6 @@ program
   .command("migrate")
   .description("bring the database at CLAVIS_MIGRATE_DATABASE_URL to this version's schema")
   .action(async () => (await import("./commands/migrate.ts")).migrate(process));
+addBackupCommands(program, process);
 
 process.exitCode = await runProgram(program, process.argv, terminal);
