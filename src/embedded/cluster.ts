@@ -72,7 +72,9 @@ async function makeCluster({ dataDir, binaries, user, settings, log }: ClusterOp
   await syncFolder(dirname(dataDir));
 }
 
-/** Sorting by bytes is the same on every machine and in every version; a library's locale changes and breaks indexes. */
+/**
+ * Sorting by bytes is the same on every machine and in every version; a library's locale changes and breaks indexes.
+ */
 function initdbArguments(settings: Settings): string[] {
   const args = ["--username", SUPERUSER, "--auth-local=trust", "--auth-host=reject"];
   args.push("--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions");

@@ -4,7 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import { isAlive, parsePid } from "./process-id.ts";
 import { readOrCreateSecretFile } from "./secret-file.ts";
 
-/** The folder where an embedded Clavis keeps everything. Whoever has this object is the only one who uses the folder. */
+/**
+ * The folder where an embedded Clavis keeps everything. Whoever has this object is the only one who uses the folder.
+ */
 export interface DataFolder extends AsyncDisposable {
   /** Absolute, and free of symbolic links. */
   readonly path: string;
@@ -29,7 +31,9 @@ export class DataFolderError extends Error {
 const LOCK_FILE = "lock";
 const PID_FILE = "pid";
 
-/** `SQLITE_BUSY`: another connection, of this process or another, has the lock. https://www.sqlite.org/rescode.html#busy */
+/**
+ * `SQLITE_BUSY`: another connection, of this process or another, has the lock. https://www.sqlite.org/rescode.html#busy
+ */
 const SQLITE_BUSY = 5;
 
 /**
@@ -70,8 +74,8 @@ function makeFolder(path: string): string {
  * stale. A file with a process id in it has neither virtue: taking over a dead one's file races with others who do the
  * same, and ids come again. Nothing is ever stored in this database.
  *
- * Nobody in this process may open the file by other means: the kernel drops a process's lock when any of its descriptors
- * of the file is closed (POSIX, `fcntl`).
+ * Nobody in this process may open the file by other means: the kernel drops a process's lock when any of its
+ * descriptors of the file is closed (POSIX, `fcntl`).
  */
 function lockFolder(folder: string): DatabaseSync {
   let lock: DatabaseSync | undefined;

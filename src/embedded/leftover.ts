@@ -19,8 +19,8 @@ const steps = [
 const POLL_MS = 20;
 
 /**
- * Waits until no Postgres works on `dataDir` any more. One may still be going down there when the process that started it
- * was killed a moment ago, and a killed one's children may still be busy with a query, in which they don't notice.
+ * Waits until no Postgres works on `dataDir` any more. One may still be going down there when the process that started
+ * it was killed a moment ago, and a killed one's children may still be busy with a query, in which they don't notice.
  * Only for whoever holds the data folder: a server that is in use would be stopped too.
  *
  * @throws EmbeddedPostgresError if something won't go
@@ -43,8 +43,8 @@ export async function stopLeftover(dataDir: string): Promise<void> {
 }
 
 /**
- * Who works on `dataDir`. Ids come again, so that those in a pid file alone might make us stop a stranger; but Postgres and
- * all its children have their data folder as working directory. Where that can't be seen, its command line must do.
+ * Who works on `dataDir`. Ids come again, so that those in a pid file alone might make us stop a stranger; but Postgres
+ * and all its children have their data folder as working directory. Where that can't be seen, its command line must do.
  */
 async function findProcesses(dataDir: string): Promise<number[]> {
   if (process.platform === "linux") {

@@ -26,7 +26,10 @@ export async function makeFolderFor(user: Owner, folder: string): Promise<void> 
   await chmod(folder, 0o700);
 }
 
-/** Gives the server's user `folder` with all that is in it. The folder comes last: while it isn't given, the rest may not be. */
+/**
+ * Gives the server's user `folder` with all that is in it. The folder comes last: while it isn't given, the rest may
+ * not be.
+ */
 export async function giveTo(user: Owner, folder: string): Promise<void> {
   if ((await stat(folder)).uid === user.uid) return;
   for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), user.uid, user.gid);

@@ -12,8 +12,9 @@ export interface PostmasterState {
 }
 
 /**
- * What the server on `dataDir` says of itself in its pid file, which is how `pg_ctl` knows too: its id in the first line, when it
- * began in the third, the folder of its socket in the fifth, its status in the eighth (`src/include/utils/pidfile.h`).
+ * What the server on `dataDir` says of itself in its pid file, which is how `pg_ctl` knows too: its id in the first
+ * line, when it began in the third, the folder of its socket in the fifth, its status in the eighth
+ * (`src/include/utils/pidfile.h`).
  */
 export async function readPostmasterFile(dataDir: string): Promise<PostmasterState> {
   const lines = (await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "")).split("\n");

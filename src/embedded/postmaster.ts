@@ -41,7 +41,9 @@ const IN_THE_WAY = /lock file "postmaster.pid" already exists|pre-existing share
 /** The path of a socket may have 103 bytes on macOS and 107 on Linux. */
 const SOCKET_PATH_BYTES_MAX = 100;
 
-/** Short, and there on every Unix. `os.tmpdir()` may be neither: it may lie below a home that the server can't enter. */
+/**
+ * Short, and there on every Unix. `os.tmpdir()` may be neither: it may lie below a home that the server can't enter.
+ */
 const SHORT_FOLDER = "/tmp";
 
 /**
@@ -79,7 +81,9 @@ async function spawnPostmaster({ dataDir, binaries, user, settings, log }: Postm
   return { server, socketFolder };
 }
 
-/** A folder for the socket that only the server and we can enter: with the data, or where that makes too long a path. */
+/**
+ * A folder for the socket that only the server and we can enter: with the data, or where that makes too long a path.
+ */
 async function makeSocketFolder(folder: string, user: ServerUser) {
   const socketFolder = join(folder, "run");
   if (Buffer.byteLength(join(socketFolder, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX) {

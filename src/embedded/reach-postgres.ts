@@ -12,8 +12,8 @@ export interface ReachedPostgres extends AsyncDisposable {
 }
 
 /**
- * The Postgres on the data in the folder at `path`: the one that serves there, or else one that is started for the purpose and
- * stops when this is disposed. Makes no folder and no data.
+ * The Postgres on the data in the folder at `path`: the one that serves there, or else one that is started for the
+ * purpose and stops when this is disposed. Makes no folder and no data.
  *
  * @throws EmbeddedPostgresError if there are no data, or if whoever has the folder has no Postgres at this moment
  */

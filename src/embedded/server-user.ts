@@ -43,8 +43,8 @@ const NOBODY: Owner = { uid: 65534, gid: 65534 };
  * refuses root, and then it is, in the order in which existing data suggests it, whichever works of
  *
  * - an unprivileged user: the data's owner, or "nobody". Needs folders that this user may enter;
- * - root itself, in a user namespace where it appears as "nobody" and has lost its powers over all but its own files. For
- *   folders below a closed home; container runtimes often forbid it.
+ * - root itself, in a user namespace where it appears as "nobody" and has lost its powers over all but its own files.
+ *   For folders below a closed home; container runtimes often forbid it.
  *
  * @throws EmbeddedPostgresError if none works, with why
  */

@@ -20,7 +20,8 @@ export function serverSettings(socketFolder: string, extra: Settings): Settings 
     max_connections: "100",
 
     // No part of a request may come into a log. The bounds on errors are Postgres's own messages, which quote values:
-    // "log" leaves out what clients were told anyway, "terse" the details, a crashed process's last statement among them.
+    // "log" leaves out what clients were told anyway, "terse" the details, a crashed process's last statement among
+    // them.
     log_min_messages: "log",
     log_error_verbosity: "terse",
     log_min_error_statement: "panic",

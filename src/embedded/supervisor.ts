@@ -35,8 +35,8 @@ export interface StopStep {
 
 /**
  * A fast shutdown, which writes a checkpoint; an immediate one, after which the next start recovers; none of the kind.
- * Five seconds are plenty for the first on most disks, and losing patience costs nothing but that recovery: Postgres 18 never
- * finishes a fast shutdown that comes while it recovers, and who stops us often waits for ten seconds in all.
+ * Five seconds are plenty for the first on most disks, and losing patience costs nothing but that recovery: Postgres 18
+ * never finishes a fast shutdown that comes while it recovers, and who stops us often waits for ten seconds in all.
  */
 const postgresStopSteps: readonly StopStep[] = [
   { signal: "INT", ticks: 50 },
@@ -45,12 +45,12 @@ const postgresStopSteps: readonly StopStep[] = [
 ];
 
 /**
- * Runs the program in `$3` and on, with the folder to remove in `$1` and the steps, as `INT:100 QUIT:30`, in `$2`. Stops it
- * when standard input ends: when our process closes that, or ends in whatever way and the kernel closes it.
+ * Runs the program in `$3` and on, with the folder to remove in `$1` and the steps, as `INT:100 QUIT:30`, in `$2`.
+ * Stops it when standard input ends: when our process closes that, or ends in whatever way and the kernel closes it.
  *
  * - The signal is sent again at each tick, as a program that has not yet come to install its handler misses it.
  * - SIGTERM is ignored: a service manager sends it to all of a group's processes, and what it means is ours to decide.
- * - The program and the watch over it both run in the background, as `wait` reaps the one while `read` blocks the other.
+ * - The program and the watch over it both run in the background: `wait` reaps the one while `read` blocks the other.
  */
 const SUPERVISE = `
 trap '' TERM INT HUP

@@ -24,7 +24,9 @@ const self: ServerUser = {
   commandFor: ([file, ...args]) => ({ file, args, identity: {} }),
 };
 
-/** Starts a server that has nothing to lose: it is killed when it is disposed and when the tests end, however they end. */
+/**
+ * Starts a server that has nothing to lose: it is killed when it is disposed and when the tests end, however they end.
+ */
 export async function startBoundProcess(options: BoundProcessOptions): Promise<AsyncDisposable> {
   const { program, args, folder, ready, user = self } = options;
   const path = join(folder, "log");

@@ -18,8 +18,8 @@ const CACHE = join(import.meta.dirname, "../../node_modules/.cache/clavis");
 const APT_MS_MAX = 60_000;
 
 /**
- * The first of the programs `names` that is on the path, or else in Debian's package `debianPackage`, which is fetched and
- * unpacked into a cache folder; that needs no root. Undefined if there is no way to have it.
+ * The first of the programs `names` that is on the path, or else in Debian's package `debianPackage`, which is fetched
+ * and unpacked into a cache folder; that needs no root. Undefined if there is no way to have it.
  */
 export async function findProgram(names: readonly string[], debianPackage: string): Promise<Program | undefined> {
   // Servers are often in folders that only an administrator's path has.
@@ -42,7 +42,9 @@ async function findIn(folders: readonly string[], names: readonly string[]): Pro
   return undefined;
 }
 
-/** Unpacks the package, with those that it needs and this machine lacks, beside `root` and renames: others do so too. */
+/**
+ * Unpacks the package, with those that it needs and this machine lacks, beside `root` and renames: others do so too.
+ */
 async function fetchPackage(debianPackage: string, root: string): Promise<boolean> {
   await mkdir(dirname(root), { recursive: true });
   const unfinished = await mkdtemp(`${root}.new-`);

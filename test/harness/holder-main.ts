@@ -1,6 +1,6 @@
 /**
- * A process that holds what only one may hold, so that tests can kill it. Arguments: the data folder, and for a Postgres
- * in it the word `postgres` and, unless the usual one will do, the folder with its binaries.
+ * A process that holds what only one may hold, so that tests can kill it. Arguments: the data folder, and for a
+ * Postgres in it the word `postgres` and, unless the usual one will do, the folder with its binaries.
  *
  * Prints `up`, waits for a line, then tries, and prints what came of it as a line of JSON. Lets go when its input ends.
  */

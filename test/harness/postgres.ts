@@ -32,7 +32,7 @@ export interface TestDatabase extends AsyncDisposable {
 export interface TestPostgresOptions {
   /** The newest version that is embedded, or the oldest that is supported. */
   readonly version: 18 | 14;
-  /** Brings the database at `adminUrl` to what each test's database is to be, and grants `runtimeRole` what it needs. */
+  /** Brings the database at `url` to what each test's database is to be, and grants `runtimeRole` what it needs. */
   readonly migrate: (options: { url: string; runtimeRole: string }) => Promise<unknown>;
 }
 

@@ -8,8 +8,8 @@ export interface TestRedis extends AsyncDisposable {
 }
 
 /**
- * A Redis or Valkey of one's own, empty. The one that `TEST_REDIS_URL` names instead, if it does, is shared with whoever
- * else uses it.
+ * A Redis or Valkey of one's own, empty. The one that `TEST_REDIS_URL` names instead, if it does, is shared with
+ * whoever else uses it.
  *
  * Undefined if there is none to be had, which is said loudly; an error where `REQUIRE_REDIS=1`.
  */
