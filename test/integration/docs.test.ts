@@ -23,7 +23,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm ci && npm test": "is what runs this",
   "npm run demo": "test/integration/demo.test.ts",
   "create role clavis_owner login password '...';": "test/integration/startup.test.ts makes such roles",
-  "export CLAVIS_DATABASE_URL=postgresql://clavis:...@db.internal/clavis": "needs that machine; test/integration/startup.test.ts",
+  "export CLAVIS_DATABASE_URL=postgresql://clavis:...@db.internal/clavis":
+    "needs that machine; test/integration/startup.test.ts",
   "./scripts/compose-env > .env": "needs Docker; the first line is tried below",
 };
 
@@ -61,12 +62,14 @@ describe.each(documents)("%s", (document) => {
   });
 
   const commands = blocks.filter(({ info }) => info === "sh run");
-  it.runIf(commands.length > 0)("has commands that work", async () => {
-    await run("bash", ["-euo", "pipefail", "-c", commands.map(({ code }) => code).join("\n")]);
-  });
+  if (commands.length > 0) {
+    it("has commands that work", async () => {
+      await run("bash", ["-euo", "pipefail", "-c", commands.map(({ code }) => code).join("\n")]);
+    });
+  }
 
   const programs = blocks.filter(({ info }) => info === "ts run");
-  it.runIf(programs.length > 0).for(programs)("has a program that works", async (program: CodeBlock) => {
+  it.for(programs)("has a program that works", async (program: CodeBlock) => {
     const file = join(scratch, `program-${program.line}.ts`);
     await writeFile(file, program.code);
     await run(join(root, "node_modules/.bin/node"), [file]);
