@@ -59,17 +59,21 @@ export async function openListener(options: {
   port: number;
   tls: TlsOptions | undefined;
   handler: RequestHandler;
+  /** How long a client may take to say what it wants, up to the end of its headers. */
+  headersTimeoutMs?: number;
 }): Promise<Listener> {
-  const { host, port, tls, handler } = options;
+  const { host, port, tls, handler, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
   const sessions = new Set<ServerHttp2Session>();
-  const http1 = createHttpServer(http1Settings, handler);
+  const http1 = createHttpServer(http1Settings(headersTimeoutMs), handler);
   const http2: Http2Server | Http2SecureServer =
     tls === undefined
       ? createHttp2Server(http2Settings, handler)
-      : createSecureServer({ ...http2Settings, ...tlsSettings(tls) }, handler);
+      : createSecureServer({ ...http2Settings, ...tlsSettings(tls, headersTimeoutMs) }, handler);
   const front: NetServer | Http2SecureServer =
-    tls === undefined ? createFront(http1, http2 as Http2Server) : (http2 as Http2SecureServer);
+    tls === undefined ? createFront(http1, http2 as Http2Server, headersTimeoutMs) : (http2 as Http2SecureServer);
 
+  // It does not listen itself, and only then would it begin to watch its connections' time, and which of them are idle.
+  http1.emit("listening");
   front.maxConnections = CONNECTIONS_MAX;
   // What comes beyond is passed over; behind TLS the second server takes HTTP/1.1 as well.
   for (const server of [http1, http2]) Object.assign(server, { maxHeadersCount: HEADER_PAIRS_MAX });
@@ -97,7 +101,8 @@ export async function openListener(options: {
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
       for (const session of sessions) session.close();
-      http1.closeIdleConnections();
+      // Closes the idle ones, and stops watching.
+      http1.close();
       // From here on each answer over HTTP/1.1 is the last of its connection.
       http1.keepAliveTimeout = 1;
       const breakOff = setTimeout(() => {
@@ -110,13 +115,19 @@ export async function openListener(options: {
   };
 }
 
-const http1Settings = {
-  maxHeaderSize: HEADER_BYTES_MAX,
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-  noDelay: true,
-};
+/** How often connections are looked at for one that takes too long. */
+const CHECK_INTERVAL_MS = SECOND_MS;
+
+function http1Settings(headersTimeout: number) {
+  return {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeout),
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    noDelay: true,
+  };
+}
 
 const http2Settings = {
   maxHeaderListPairs: HEADER_PAIRS_MAX,
@@ -126,18 +137,18 @@ const http2Settings = {
   unknownProtocolTimeout: HEADERS_TIMEOUT_MS,
 };
 
-function tlsSettings({ cert, key, clientCa }: TlsOptions) {
+function tlsSettings({ cert, key, clientCa }: TlsOptions, headersTimeoutMs: number) {
   const mutual = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return { cert, key, allowHTTP1: true, ...http1Settings, ...mutual };
+  return { cert, key, allowHTTP1: true, ...http1Settings(headersTimeoutMs), ...mutual };
 }
 
 /** What each client of HTTP/2 says first (RFC 9113, section 3.4). */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** Looks at the first bytes of a connection and hands it to the server whose protocol they are of. */
-function createFront(http1: Server, http2: Http2Server): NetServer {
+function createFront(http1: Server, http2: Http2Server, headersTimeoutMs: number): NetServer {
   return createNetServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
-    const silence = setTimeout(() => socket.destroy(), HEADERS_TIMEOUT_MS);
+    const silence = setTimeout(() => socket.destroy(), headersTimeoutMs);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => clearTimeout(silence));
     let seen = Buffer.alloc(0);

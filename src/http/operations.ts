@@ -26,7 +26,8 @@ export async function openOperations({ host, port, metrics, ready }: OperationsO
     },
   };
   const server = createServer((req, res) => {
-    const path = new URL(req.url ?? "/", "http://localhost").pathname;
+    // Not by way of URL, which throws on what anyone may send, such as `//`.
+    const path = (req.url ?? "").split("?", 1)[0] ?? "";
     const found = Object.hasOwn(answers, path) ? answers[path] : undefined;
     void (found === undefined ? answer(res, 404, "not found\n") : found(res));
   });

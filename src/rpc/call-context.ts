@@ -13,6 +13,9 @@ export const arrivalKey = createContextKey<Arrival>(
   { description: "how the call arrived" },
 );
 
+/** Whether an interceptor has seen the call. What cannot be read never gets that far. */
+export const observedKey = createContextKey(false, { description: "whether the call is observed" });
+
 export const callKey = createContextKey<Call | undefined>(undefined, { description: "the authenticated call" });
 
 /** The call that a handler works for. Present wherever the authentication interceptor stands before the handler. */

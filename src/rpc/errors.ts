@@ -12,7 +12,8 @@ export const ERROR_DOMAIN = "clavis.dev";
 const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Reason }>> } = {
   INVALID_REQUEST: {
     code: Code.InvalidArgument,
-    message: ({ violations }) => violations.map(({ field, description }) => `${field}: ${description}`).join("; "),
+    message: ({ violations }) =>
+      violations.map(({ field, description }) => (field === "" ? description : `${field}: ${description}`)).join("; "),
     violations: ({ violations }) => violations,
   },
   PAGE_TOKEN_INVALID: {

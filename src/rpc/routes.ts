@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { createRegistry } from "@bufbuild/protobuf";
-import { createContextValues } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { createConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { AuditService } from "../audit/audit-service.ts";
 import type { ChangeService } from "../changes/change-service.ts";
@@ -29,16 +27,20 @@ import type { TenantService } from "../tenants/tenant-service.ts";
 import type { Clock } from "../time.ts";
 import type { VerifyService } from "../verify/verify-service.ts";
 import { routeAuditService } from "./audit-service.ts";
-import { arrivalKey } from "./call-context.ts";
+import { arrivalKey, observedKey } from "./call-context.ts";
+import { CALL_ID_HEADER, codeName, createCallObserver } from "./call-observer.ts";
 import { type Readiness, routeHealth } from "./health-service.ts";
-import { authenticate, observe, validate } from "./interceptors.ts";
+import { authenticate, endInTime, observe, validate } from "./interceptors.ts";
+import { jsonOptions } from "./json-options.ts";
 import { routeKeyService } from "./key-service.ts";
 import { routeKeyspaceService } from "./keyspace-service.ts";
+import { TIMEOUT_MS_MAX } from "./limits.ts";
+import { createNodeAdapter, type RequestHandler } from "./node-adapter.ts";
 import { routeReflection } from "./reflection-service.ts";
 import { createRequestCheck } from "./request-check.ts";
 import { routeSelfService } from "./self-service.ts";
 import { routeTenantService } from "./tenant-service.ts";
-import { routeVerifyService } from "./verify-service.ts";
+import { createVerifyAnswers, routeVerifyService } from "./verify-service.ts";
 
 /** All that answers calls. */
 export interface RpcParts {
@@ -60,11 +62,6 @@ export interface RpcParts {
   readonly addressOf: (req: IncomingMessage | Http2ServerRequest) => string;
 }
 
-export type RequestHandler = (
-  req: IncomingMessage | Http2ServerRequest,
-  res: ServerResponse | Http2ServerResponse,
-) => void;
-
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -73,9 +70,6 @@ const READ_BYTES_MAX = 64 * KIB;
 
 /** The largest answer is such a batch with its secrets. */
 const WRITE_BYTES_MAX = 32 * MIB;
-
-/** A deadline beyond this is no deadline. */
-const TIMEOUT_MS_MAX = 130_000;
 
 const files = [
   file_clavis_v1_keyspace_service,
@@ -95,26 +89,35 @@ const services = [KeyspaceDesc, KeyDesc, VerifyDesc, SelfDesc, TenantDesc, Audit
 /** Answers gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2. */
 export function createRpcHandler(parts: RpcParts): RequestHandler {
   const check = createRequestCheck();
-  return connectNodeAdapter({
+  const router = createConnectRouter({
     readMaxBytes: READ_BYTES_MAX,
     writeMaxBytes: WRITE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MS_MAX,
     // Compressed requests are small on disk and large in memory; nothing that is asked here needs them.
     acceptCompression: [],
-    // Errors of a batch's items travel as google.rpc.Status, whose details JSON can only write if it knows them.
-    jsonOptions: { registry: createRegistry(file_google_rpc_error_details) },
-    interceptors: [observe(parts), authenticate(parts.authenticator), validate(check)],
+    jsonOptions,
+    interceptors: [observe(createCallObserver(parts)), endInTime(), authenticate(parts.authenticator), validate(check)],
+  });
+  routeKeyspaceService(router, parts);
+  routeKeyService(router, parts);
+  routeVerifyService(router, createVerifyAnswers({ ...parts, check }));
+  routeSelfService(router, parts);
+  routeTenantService(router, parts);
+  routeAuditService(router, parts.audit);
+  routeHealth(router, parts.readiness, services);
+  routeReflection(router, files);
+
+  return createNodeAdapter({
+    router,
     contextValues: (req) =>
       createContextValues().set(arrivalKey, { callId: randomUUID(), address: parts.addressOf(req) }),
-    routes(router) {
-      routeKeyspaceService(router, parts);
-      routeKeyService(router, parts);
-      routeVerifyService(router, { ...parts, check });
-      routeSelfService(router, parts);
-      routeTenantService(router, parts);
-      routeAuditService(router, parts.audit);
-      routeHealth(router, parts.readiness, services);
-      routeReflection(router, files);
+    isObserved: (values) => values.get(observedKey),
+    onUnobserved(method, code, values, header) {
+      const { callId } = values.get(arrivalKey);
+      const name = codeName(code);
+      header.set(CALL_ID_HEADER, callId);
+      parts.metrics.call(method, name, 0);
+      parts.log.debug({ callId, method, code: name }, "call not read");
     },
   });
 }

@@ -1,11 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { ConnectError, ConnectRouter } from "@connectrpc/connect";
+import type { Call } from "../call.ts";
 import { DomainError } from "../errors.ts";
 import {
-  type BatchVerifyResult,
+  type BatchVerifyRequest,
   BatchVerifyResultSchema,
   VerifyService as Desc,
+  type VerifyRequest,
   VerifyRequestSchema,
 } from "../gen/clavis/v1/verify_service_pb.ts";
 import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.ts";
@@ -13,53 +15,68 @@ import type { Metrics } from "../metrics.ts";
 import type { VerifyAnswer, VerifyService } from "../verify/verify-service.ts";
 import { callOf } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
+import { BATCH_BYTES_MAX, VERIFY_BYTES_MAX } from "./limits.ts";
 import type { RequestCheck } from "./request-check.ts";
 import { verifyFromProto, verifyToProto } from "./verify-proto.ts";
 
-interface Parts {
-  readonly verify: VerifyService;
-  readonly check: RequestCheck;
-  readonly metrics: Metrics;
+/** What is answered to requests of the contract, whichever way they come. Authenticated and valid, but for the items of a batch. */
+export interface VerifyAnswers {
+  verify(call: Call, req: VerifyRequest): Promise<VerifyAnswer>;
+  /** In the order asked for: each a verdict, or why there is none. */
+  batchVerify(call: Call, req: BatchVerifyRequest): Promise<readonly BatchAnswer[]>;
 }
 
-/** Bytes of the largest request: one secret, 64 permissions and a query; and 256 times that. */
-const VERIFY_BYTES_MAX = 32 * 1024;
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+export type BatchAnswer = { readonly answer: VerifyAnswer } | { readonly error: Status };
 
-/** Answers `clavis.v1.VerifyService`. Requests arrive authenticated and valid, but for the items of a batch. */
-export function routeVerifyService(router: ConnectRouter, { verify, check, metrics }: Parts): void {
+/** Counts each verdict. */
+export function createVerifyAnswers(parts: {
+  verify: VerifyService;
+  check: RequestCheck;
+  metrics: Pick<Metrics, "verdict">;
+}): VerifyAnswers {
+  const { verify, check, metrics } = parts;
+  return {
+    async verify(call, req) {
+      const answer = await verify.verify(call, verifyFromProto(req));
+      metrics.verdict(answer.outcome);
+      return answer;
+    },
+
+    async batchVerify(call, { requests }) {
+      // Each item is checked on its own, so that a bad one does not spoil the rest.
+      const problems = requests.map((item) => check(VerifyRequestSchema, item));
+      const sound = requests.filter((_, index) => problems[index] === undefined);
+      const answers = (await verify.verifyBatch(call, sound.map(verifyFromProto))).values();
+      return problems.map((problem) => batchAnswer(problem ?? (answers.next().value as VerifyAnswer | DomainError)));
+    },
+  };
+
+  function batchAnswer(answer: VerifyAnswer | DomainError): BatchAnswer {
+    if (answer instanceof DomainError) return { error: statusOf(toConnectError(answer)) };
+    metrics.verdict(answer.outcome);
+    return { answer };
+  }
+}
+
+/** Answers `clavis.v1.VerifyService`. */
+export function routeVerifyService(router: ConnectRouter, answers: VerifyAnswers): void {
   const { method } = Desc;
-  router.rpc(method.verify, async (req, ctx) => show(await verify.verify(callOf(ctx), verifyFromProto(req))), {
+  router.rpc(method.verify, async (req, ctx) => verifyToProto(await answers.verify(callOf(ctx), req)), {
     readMaxBytes: VERIFY_BYTES_MAX,
   });
   router.rpc(
     method.batchVerify,
-    async (req, ctx) => {
-      // Each item is checked on its own, so that a bad one does not spoil the rest.
-      const problems = req.requests.map((item) => check(VerifyRequestSchema, item));
-      const sound = req.requests.filter((_, index) => problems[index] === undefined);
-      const answers = (await verify.verifyBatch(callOf(ctx), sound.map(verifyFromProto))).values();
-      return {
-        results: problems.map((problem) =>
-          resultToProto(problem ?? (answers.next().value as VerifyAnswer | DomainError)),
-        ),
-      };
-    },
+    async (req, ctx) => ({ results: (await answers.batchVerify(callOf(ctx), req)).map(resultToProto) }),
     { readMaxBytes: BATCH_BYTES_MAX },
   );
+}
 
-  function show(answer: VerifyAnswer) {
-    metrics.verdict(answer.outcome);
-    return verifyToProto(answer);
-  }
-
-  function resultToProto(answer: VerifyAnswer | DomainError): BatchVerifyResult {
-    const result =
-      answer instanceof DomainError
-        ? ({ case: "error", value: statusOf(toConnectError(answer)) } as const)
-        : ({ case: "response", value: show(answer) } as const);
-    return create(BatchVerifyResultSchema, { result });
-  }
+function resultToProto(one: BatchAnswer) {
+  const result =
+    "error" in one
+      ? ({ case: "error", value: one.error } as const)
+      : ({ case: "response", value: verifyToProto(one.answer) } as const);
+  return create(BatchVerifyResultSchema, { result });
 }
 
 function statusOf(error: ConnectError): Status {
