@@ -4,6 +4,7 @@ import {
   isConcretePermission,
   type PermissionQuery,
   parseAddress,
+  type QueryFault,
   shapeOf,
   type Verdict,
 } from "@clavis/sdk/rules";
@@ -103,5 +104,11 @@ function checkPermissions({ permissions, query }: VerifyRequest): void {
       throw invalidField(`permissions[${index}]`, "is no permission; wildcards cannot be asked for");
   });
   const fault = query === undefined ? undefined : checkQuery(query);
-  if (fault !== undefined) throw invalidField(`query${fault.path}`, fault.problem);
+  if (fault !== undefined) throw invalidField(queryPath(fault), fault.problem);
+}
+
+/** Where a fault is, in the contract's words: `query.all_of.queries[1].permission`. */
+function queryPath({ path }: QueryFault): string {
+  const steps = path.replaceAll(/\b(all|any)Of\b/g, "$1_of.queries");
+  return steps === "" ? "query" : `query.${steps}`;
 }
