@@ -136,7 +136,9 @@ describe("RevokeSelf", () => {
   it("refuses a reason that is none and a text that is too long", async () => {
     const { secret } = await newKey();
     const bearer = home.clientFor(secret);
-    await expect(bearer.self.revoke({ reason: 77 })).rejects.toMatchObject({ violations: [{ field: "reason" }] });
+    await expect(bearer.self.revoke({ reason: 77 as RevokeReason })).rejects.toMatchObject({
+      violations: [{ field: "reason" }],
+    });
     await expect(bearer.self.revoke({ reasonText: "x".repeat(501) })).rejects.toMatchObject({
       violations: [{ field: "reason_text" }],
     });
