@@ -42,7 +42,10 @@ export function endInTime(): Interceptor {
     const { signal } = req;
     return new Promise((resolve, reject) => {
       const end = () => reject(endOf(signal));
-      if (signal.aborted) return end();
+      if (signal.aborted) {
+        end();
+        return;
+      }
       signal.addEventListener("abort", end, { once: true });
       next(req)
         .then(resolve, reject)

@@ -9,9 +9,11 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { REQUEST_TIMEOUT_MS } from "./limits.ts";
 import { readable } from "./unreadable.ts";
 
+/** `body` stands in for what `req` would have given, if somebody has read of it already. */
 export type RequestHandler = (
   req: IncomingMessage | Http2ServerRequest,
   res: ServerResponse | Http2ServerResponse,
+  body?: AsyncIterable<Uint8Array>,
 ) => void;
 
 interface AdapterOptions {
@@ -30,7 +32,7 @@ interface AdapterOptions {
  */
 export function createNodeAdapter({ router, contextValues, isObserved, onUnobserved }: AdapterOptions): RequestHandler {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return (req, res) => {
+  return (req, res, body) => {
     const handler = handlers.get((req.url ?? "").split("?", 1)[0] ?? "");
     if (handler === undefined) return refuse(res, 404);
     const values = contextValues(req);
@@ -42,7 +44,7 @@ export function createNodeAdapter({ router, contextValues, isObserved, onUnobser
     }
     if ("stream" in res && handler.method.methodKind !== "bidi_streaming") limitReading(req, res);
     const method = `${handler.service.typeName}/${handler.method.name}`;
-    handler(request)
+    handler(body === undefined ? request : { ...request, body })
       .then(async (response) => {
         const answer = isObserved(values)
           ? response
