@@ -4,9 +4,20 @@ import { createProgram, runProgram } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { addBackupCommands } from "./commands/backup-commands.ts";
 
+/** What shells give for a command that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+
+let ended = false;
+
+// A progress bar that sees Ctrl-C ends the process by itself, with 0.
+process.on("exit", (code) => {
+  if (!ended && code === 0) process.exitCode = INTERRUPTED;
+});
+
 // Whoever reads our output may stop at any time, as `head` does. That is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
+  ended = true;
   process.exit();
 });
 
@@ -26,3 +37,4 @@ program
 addBackupCommands(program, process);
 
 process.exitCode = await runProgram(program, process.argv, terminal);
+ended = true;

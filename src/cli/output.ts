@@ -19,6 +19,8 @@ export interface Output {
   done(words: string, answer: Answer): Promise<void>;
   /** The items of a list, up to `limit`, as they come. By default people get a screenful or two, programs everything. */
   list<T extends object>(view: View<T>, open: (pageSize: number) => Pages<T>, limit: number | undefined): Promise<void>;
+  /** How many of what, in the end. */
+  summary(counts: Readonly<Record<string, number>>): Promise<void>;
   /** Something to know that was not asked for, on standard error. */
   note(words: string): void;
 }
@@ -32,7 +34,7 @@ const TABLE_LIMIT = 100;
 
 export function createOutput({ stdout, stderr }: Terminal, format: Format): Output {
   const paint = createPaint(stdout);
-  const width = stdout.isTTY ? stdout.columns : undefined;
+  const width = stdout.isTTY && stdout.columns > 0 ? stdout.columns : undefined;
   const note = (words: string) => void stderr.write(`${createPaint(stderr)("quiet", words)}\n`);
   const print = (lines: readonly string[]) => write(stdout, lines.map((line) => `${line}\n`).join(""));
 
@@ -65,6 +67,11 @@ export function createOutput({ stdout, stderr }: Terminal, format: Format): Outp
     async done(words, answer) {
       if (format === "json") await write(stdout, jsonLine(answer));
       else note(words);
+    },
+
+    async summary(counts) {
+      const words = Object.entries(counts).map(([name, count]) => `${count.toLocaleString("en")} ${name}`);
+      await (format === "json" ? write(stdout, jsonLine(counts)) : print([words.join(", ")]));
     },
 
     async list(view, open, limit = format === "json" ? Number.POSITIVE_INFINITY : TABLE_LIMIT) {

@@ -1,5 +1,4 @@
-import { CommandFailure } from "../cli/command-failure.ts";
-import { parseConfig } from "../config.ts";
+import { ConfigError, parseOwnerStore } from "../config.ts";
 import { migrateServer } from "../store.ts";
 import type { Host } from "./host.ts";
 import { explain } from "./known-failure.ts";
@@ -9,9 +8,9 @@ import { explain } from "./known-failure.ts";
  *
  * @throws CommandFailure if that cannot be done
  */
-export async function migrate({ env, stdout }: Host): Promise<void> {
+export async function migrate({ env, stdout }: Pick<Host, "env" | "stdout">): Promise<void> {
   try {
-    const { store } = parseConfig(env);
+    const store = parseOwnerStore(env);
     if (store.shape === "embedded") {
       stdout.write(
         "Not needed: without CLAVIS_DATABASE_URL, `clavis serve` has a Postgres of its own and migrates it.\n",
@@ -19,8 +18,9 @@ export async function migrate({ env, stdout }: Host): Promise<void> {
       return;
     }
     const { databaseUrl, migrateDatabaseUrl } = store;
-    if (migrateDatabaseUrl === undefined) {
-      throw new CommandFailure("CLAVIS_MIGRATE_DATABASE_URL is needed: the URL of the role that owns the schema");
+    if (databaseUrl === undefined) {
+      const problem = "is needed: the role in it, as which the service runs, is granted what it needs";
+      throw new ConfigError([{ name: "CLAVIS_DATABASE_URL", problem }]);
     }
     const applied = await migrateServer(databaseUrl, migrateDatabaseUrl);
     const lines = applied.length === 0 ? ["Nothing to do."] : applied.map((name) => `applied ${name}`);

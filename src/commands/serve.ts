@@ -27,6 +27,7 @@ export async function serve(host: Host): Promise<void> {
 
     await using server = await startServer(config, { log });
     greet(host, config, server);
+    log.info({ url: server.url, operationsUrl: server.operationsUrl }, "serving");
     const failure = await Promise.race([stop, server.failed]);
     if (failure === undefined) return log.info("stopping");
     armWatchdog(host, log);
