@@ -22,9 +22,8 @@ const APT_MS_MAX = 60_000;
  * and unpacked into a cache folder; that needs no root. Undefined if there is no way to have it.
  */
 export async function findProgram(names: readonly string[], debianPackage: string): Promise<Program | undefined> {
-  // Servers are often in folders that only an administrator's path has.
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  const installed = await findIn(folders, names);
+  const folders = installedFolders();
+  const installed = await findInstalled(names);
   if (installed !== undefined) return { path: installed, env: { PATH: folders.join(delimiter) } };
 
   const root = join(CACHE, debianPackage);
@@ -33,6 +32,16 @@ export async function findProgram(names: readonly string[], debianPackage: strin
   if (path === undefined) return undefined;
   const libraries = globSync("usr/lib/*-linux-gnu*", { cwd: root }).map((folder) => join(root, folder));
   return { path, env: { PATH: folders.join(delimiter), LD_LIBRARY_PATH: libraries.join(delimiter) } };
+}
+
+/** The path of the first of the programs `names` that is installed. */
+export async function findInstalled(names: readonly string[]): Promise<string | undefined> {
+  return await findIn(installedFolders(), names);
+}
+
+/** Servers are often in folders that only an administrator's path has. */
+function installedFolders(): string[] {
+  return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
 }
 
 async function findIn(folders: readonly string[], names: readonly string[]): Promise<string | undefined> {
