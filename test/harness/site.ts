@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 /** A site of one page on an origin of its own. */
 export interface Site extends AsyncDisposable {
   readonly origin: string;
-  /** Where the page is that may call `serviceUrl`. By its policy it may do nothing else but load what is on this site. */
+  /** Where the page is whose policy allows it what is on this site, calls to `serviceUrl`, and nothing else. */
   pageFor(serviceUrl: string): string;
 }
 
