@@ -47,6 +47,7 @@ export interface CallParts {
 /** The one function that every method of the client goes through: deadline, token, attempts, errors. */
 export function createCall({ link, token, timeouts, attemptsMax, closing, runtime }: CallParts): Call {
   const budget = createRetryBudget();
+  const unbegun = new WeakSet<ClavisError>();
 
   return async (method, input, options = {}) => {
     const policy = policyOf(method);
@@ -85,14 +86,18 @@ export function createCall({ link, token, timeouts, attemptsMax, closing, runtim
       // Why the call had to end, if it had to, says more than what the transport made of it.
       scope.signal.throwIfAborted();
       const error = ConnectError.from(thrown);
-      throw link.isBroken(error)
-        ? unreachable(error)
-        : errorFromConnect(error, [bearer, ...secretsIn(method.input, request)]);
+      if (!link.isBroken(error)) throw errorFromConnect(error, [bearer, ...secretsIn(method.input, request)]);
+      const failure = unreachable(error);
+      if (link.isUnbegun(error)) unbegun.add(failure);
+      throw failure;
     }
   }
 
   function delayAfter(error: unknown, attempt: number, policy: CallPolicy, scope: CallScope): number | undefined {
-    if (!(error instanceof ClavisError) || error.code !== "UNAVAILABLE" || !budget.failed()) return undefined;
+    if (!(error instanceof ClavisError) || error.code !== "UNAVAILABLE") return undefined;
+    // A replica that leaves in good order refuses many at once, and has done nothing for them: no reason to hold back.
+    const free = attempt === 1 && unbegun.has(error);
+    if (!free && !budget.failed()) return undefined;
     const { repeatable } = policy;
     const remainingMs = scope.remainingMs();
     return retryDelayMs({ attempt, attemptsMax, repeatable, error, remainingMs, random: runtime.random });

@@ -28,6 +28,7 @@ export function openNodeLink({ baseUrl, pingIntervalMs, pingTimeoutMs }: NodeLin
   return {
     transport: createConnectTransport({ httpVersion: "2", baseUrl, sessionManager, readMaxBytes: READ_MAX_BYTES }),
     isBroken: isBrokenConnection,
+    isUnbegun: isRefusedStream,
     close: () => manager.abort(),
   };
 }
@@ -63,4 +64,10 @@ function isBrokenConnection({ metadata, cause, code }: ConnectError): boolean {
   if (!metadata.keys().next().done) return false;
   if (cause instanceof Error) return "code" in cause && typeof cause.code === "string";
   return [Code.Canceled, Code.Unavailable, Code.Aborted].includes(code);
+}
+
+/** Whether it was refused (RFC 9113, section 8.7), by the service or on its way out, after the service had said GOAWAY. */
+function isRefusedStream({ rawMessage, cause }: ConnectError): boolean {
+  const message = cause instanceof Error ? cause.message : rawMessage;
+  return message.includes("REFUSED_STREAM");
 }

@@ -8,6 +8,8 @@ export function openWebLink(baseUrl: string): Link {
     // Binary, because JSON names enum values, and one that only a newer service knows would be lost.
     transport: createConnectTransport({ baseUrl, useBinaryFormat: true }),
     isBroken: isBrokenFetch,
+    // Browsers repeat such calls by themselves.
+    isUnbegun: () => false,
     close() {},
   };
 }

@@ -46,6 +46,7 @@ export function createScriptedLink(...script: Step[]): ScriptedLink {
   return {
     transport,
     isBroken: ({ rawMessage }) => rawMessage === NO_CONNECTION,
+    isUnbegun: () => false,
     close() {
       closed = true;
     },

@@ -29,6 +29,17 @@ describe("the client in Node", () => {
     expect(service.sessions.size).toBe(1);
   });
 
+  it("makes each of many calls again that a closing connection refused at once", async () => {
+    await using service = await startFakeService(routes({ getKey: ({ keyId }) => ({ key: { id: keyId } }) }));
+    await using clavis = aClient(service.url);
+    for (let refused = 0; refused < 20; refused++) {
+      service.interceptNext((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+    }
+    const ids = Array.from({ length: 20 }, (_, index) => `key_${index}`);
+    const answers = await Promise.all(ids.map((id) => clavis.keys.get(id)));
+    expect(answers.map(({ key }) => key.id)).toEqual(ids);
+  });
+
   it("keeps a base URL's path", async () => {
     await using service = await startFakeService(routes({ getKey: () => ({ key: {} }) }), "/clavis");
     await using clavis = aClient(`${service.url}/clavis/`);
