@@ -66,8 +66,8 @@ const WORKERS = 8;
 const ROTATIONS_MAX = 3;
 
 /** Calls between a start and the next kill. */
-const CALLS_MIN = 10;
-const CALLS_MAX = 60;
+const CALLS_MIN = 20;
+const CALLS_MAX = 120;
 
 /** What a killed service's callers see. */
 const UNKNOWN = new Set(["UNREACHABLE", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED"]);

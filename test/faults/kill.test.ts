@@ -9,7 +9,9 @@ import { createEmbedded, createServed } from "./killable.ts";
 /** `npm run faults` does it for longer. */
 const KILLS = 3;
 
-describe("a service killed at random under creates, rotations and revocations, and started again", () => {
+describe("a service killed at random under creates, rotations and revocations, and started again", {
+  timeout: 120_000,
+}, () => {
   const seed = randomInt(2 ** 31);
 
   it(`keeps what it acknowledged and half of nothing, on a Postgres that lives on (seed ${seed})`, async () => {

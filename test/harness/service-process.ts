@@ -26,12 +26,19 @@ const MAIN = join(import.meta.dirname, "../../src/main.ts");
 /** Where it answers is the first address that it prints, in its greeting or its log. */
 const ADDRESS = /http:\/\/127\.0\.0\.1:\d+/;
 
+/** A busy machine takes its time. */
+const START_MS_MAX = 30_000;
+
 /** Starts `clavis serve` with `env` and resolves when it answers. */
 export async function startServiceProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const service = launchService(env);
-  const url = await until("the service prints its address", () => {
-    return ADDRESS.exec(service.output())?.[0] ?? (service.hasExited() && "");
-  });
+  const url = await until(
+    "the service prints its address",
+    () => {
+      return ADDRESS.exec(service.output())?.[0] ?? (service.hasExited() && "");
+    },
+    START_MS_MAX,
+  );
   if (url === "") throw new Error(`the service did not start:\n${service.output()}`);
   return { ...service, url };
 }

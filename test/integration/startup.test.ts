@@ -81,7 +81,7 @@ describe("services on one Postgres", () => {
   });
 });
 
-describe("an embedded service", () => {
+describe("an embedded service", { timeout: 60_000 }, () => {
   it("keeps others off its folder, its key from other users, its data over a restart, and dies with all that is its own", async () => {
     await using folder = await openTemporaryFolder();
     const dataDir = join(folder.path, "data");
