@@ -1,5 +1,6 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import {
+  constants,
   createServer as createHttp2Server,
   createSecureServer,
   type Http2SecureServer,
@@ -9,6 +10,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { SECOND_MS } from "../time.ts";
 
 export type RequestHandler = (
@@ -49,6 +51,12 @@ const KEEP_ALIVE_TIMEOUT_MS = 75 * SECOND_MS;
 /** Connections at the same time; beyond, new ones are closed at once. */
 const CONNECTIONS_MAX = 10_000;
 
+/** Between the word that a connection will close and its close: calls that are on their way meanwhile are still taken. */
+const NOTICE_MS = SECOND_MS / 4;
+
+/** In a GOAWAY: no stream is refused yet (RFC 9113, section 6.8). */
+const STREAM_ID_MAX = 2 ** 31 - 1;
+
 /** Resets and cancellations that one HTTP/2 connection may make at once, and per second after that (CVE-2023-44487). */
 const RESETS_BURST = 1000;
 const RESETS_PER_SECOND = 500;
@@ -62,8 +70,9 @@ export async function openListener(options: {
   /** How long a client may take to say what it wants, up to the end of its headers. */
   headersTimeoutMs?: number;
 }): Promise<Listener> {
-  const { host, port, tls, handler, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
+  const { host, port, tls, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
   const sessions = new Set<ServerHttp2Session>();
+  const { handler, sayLast } = withLastAnswers(options.handler);
   const http1 = createHttpServer(http1Settings(headersTimeoutMs), handler);
   const http2: Http2Server | Http2SecureServer =
     tls === undefined
@@ -100,17 +109,40 @@ export async function openListener(options: {
     url: `${tls === undefined ? "http" : "https"}://${name}:${openPort}`,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+      sayLast();
+      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR, STREAM_ID_MAX);
+      await delay(NOTICE_MS);
       for (const session of sessions) session.close();
       // Closes the idle ones, and stops watching.
       http1.close();
-      // From here on each answer over HTTP/1.1 is the last of its connection.
-      http1.keepAliveTimeout = 1;
+      // Whoever has connected and not said a word yet would be waited for.
+      if (tls === undefined) for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       const breakOff = setTimeout(() => {
         for (const session of sessions) session.destroy();
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
       clearTimeout(breakOff);
+    },
+  };
+}
+
+/** Watches the answers over HTTP/1.1, so that from some moment on each is the last of its connection and says so. */
+function withLastAnswers(handle: RequestHandler): { handler: RequestHandler; sayLast: () => void } {
+  const open = new Set<ServerResponse>();
+  let last = false;
+  return {
+    handler(req, res) {
+      if (res instanceof ServerResponse) {
+        if (last) res.shouldKeepAlive = false;
+        open.add(res);
+        res.once("close", () => open.delete(res));
+      }
+      handle(req, res);
+    },
+    sayLast() {
+      last = true;
+      for (const res of open) res.shouldKeepAlive = false;
     },
   };
 }
