@@ -4,7 +4,7 @@ import { dirname, join, matchesGlob, posix } from "node:path";
 import { describe, expect, it } from "vitest";
 
 /** The folders that are named after the domain and know no technology. */
-const core = ["keys", "keyspaces", "tenants", "verify", "audit", "access", "changes"];
+const core = ["keys", "keyspaces", "tenants", "verify", "audit", "access", "changes", "coherence"];
 
 const tests = "**/*.test.ts";
 const product = ["src/**", "sdk/**"];
