@@ -29,7 +29,7 @@ export interface Authenticator {
   caller(credential: Credential): Promise<Authenticated>;
   /** The bearer of any secret that Verify would call valid. */
   bearer(credential: Credential): Promise<Authenticated>;
-  /** The bearer of any secret that there is: enough to end its own key. */
+  /** The bearer of any secret that is its key's, or may be again: enough to end the key. Not of one that was rotated away. */
   finder(credential: Credential): Promise<Authenticated>;
 }
 
@@ -63,6 +63,9 @@ export function createAuthenticator(parts: {
 
     async finder(credential) {
       const known = await findAny(credential);
+      const { secretStopTime } = known.record;
+      // It is worth nothing any more, so whoever kept it must not end the key that took its place.
+      if (secretStopTime !== null && clock() >= secretStopTime) throw rejected();
       return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
     },
   };

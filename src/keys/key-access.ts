@@ -18,6 +18,7 @@ export interface KeyRef {
 /** What of the tenant's keys a caller may look through. */
 export interface KeyView {
   readonly keyspaceIds: readonly string[] | undefined;
+  readonly management: boolean;
   readonly heldTo: readonly string[] | undefined;
 }
 
@@ -26,10 +27,12 @@ export async function viewOf(tx: Transaction, rights: Rights, action: KeyAction,
   const held = rights.keyspaceIds.length === 0 ? undefined : rights.keyspaceIds;
   if (keyspaceId === "") {
     need(rights, `clavis.keys.${action}`);
-    return { keyspaceIds: held, heldTo: undefined };
+    // Whoever is held to the reserved keyspace itself sees no more of it than by asking for it.
+    return { keyspaceIds: held, management: false, heldTo: undefined };
   }
   const keyspace = authorizedKeyspace(rights, action, keyspaceId, await tx.keyspaces.find(keyspaceId));
-  return { keyspaceIds: [keyspaceId], heldTo: keyspace.management ? held : undefined };
+  const { management } = keyspace;
+  return { keyspaceIds: [keyspaceId], management, heldTo: management ? held : undefined };
 }
 
 /** The keyspace that keys are made or ended in, kept as it is until the commit. */

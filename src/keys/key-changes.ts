@@ -3,6 +3,7 @@ import { excessOf, needWithin } from "../access/rights.ts";
 import { type EventType, keySnapshot } from "../audit/event.ts";
 import type { Change } from "../changes/change-service.ts";
 import { digestOf, type NewSecret } from "../secret.ts";
+import type { UnixMs } from "../time.ts";
 import { isOver, type Key, type KeyTerms } from "./key.ts";
 import { type KeyRef, keyFor, refuseIn } from "./key-access.ts";
 import type { CreatedKey } from "./key-issuance.ts";
@@ -31,7 +32,7 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
       refuseIn(change, key, ["revoked"]);
       const terms = changedTerms(key, changes, keyspace, change.now);
       // Whoever only takes from a management key gives nothing away.
-      if (keyspace.management && excessOf(rightsFrom(key), rightsFrom(terms)).length > 0) {
+      if (keyspace.management && gives(key, terms, change.now)) {
         needWithin(change.rights, rightsFrom(terms));
       }
       return save(change, "key.updated", key, { ...key, ...terms });
@@ -46,8 +47,10 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
     },
 
     async enable(change, ref) {
-      const { key } = await keyFor(change, "update", ref);
+      const { key, keyspace } = await keyFor(change, "update", ref);
       refuseIn(change, key, ["revoked"]);
+      // Its holder, who may be the caller, has all that it may do again.
+      if (keyspace.management && key.disabled) needWithin(change.rights, rightsFrom(key));
       return key.disabled ? save(change, "key.enabled", key, { ...key, disabled: false }) : key;
     },
 
@@ -91,6 +94,13 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
       change.tx.audit.append([{ type: "key.deleted", before: keySnapshot(key), after: null }]);
     },
   };
+}
+
+/** Whether a management key may do more, or begins to sooner, with these terms. */
+function gives(key: Key, terms: KeyTerms, now: UnixMs): boolean {
+  if (excessOf(rightsFrom(key), rightsFrom(terms)).length > 0) return true;
+  const begins = Math.max(key.notBeforeTime ?? now, now);
+  return Math.max(terms.notBeforeTime ?? now, now) < begins;
 }
 
 async function save({ tx, now }: Change, type: EventType, before: Key, changed: Key): Promise<Key> {

@@ -61,8 +61,10 @@ export interface KeyPosition {
 }
 
 export interface KeyQuery {
-  /** Of these keyspaces; undefined for all of the tenant's but the reserved one. */
+  /** Of these keyspaces; undefined for all of the tenant's. */
   readonly keyspaceIds: readonly string[] | undefined;
+  /** Whether keys of the reserved keyspace may be among them. */
+  readonly management: boolean;
   /** Only keys whose own `allowedKeyspaceIds` are among these and not empty; undefined for whatever they are. */
   readonly heldTo: readonly string[] | undefined;
   readonly filter: KeyFilter;

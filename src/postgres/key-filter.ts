@@ -10,18 +10,19 @@ type Is = ExpressionBuilder<Schema, "clavis.keys">;
 
 /** All that a query asks of a key's row. */
 export function matches(is: Is, query: KeyQuery): Expression<SqlBool> {
-  const { keyspaceIds, heldTo, filter, now } = query;
-  const conditions: Expression<SqlBool>[] = [
-    keyspaceIds === undefined
-      ? is("keyspace_id", "not in", (from) =>
-          from.selectFrom("clavis.keyspaces").select("keyspace_id").where("management", "=", true),
-        )
-      : is(
-          "keyspace_id",
-          "in",
-          keyspaceIds.map((id) => toUuid("ks", id)),
-        ),
-  ];
+  const { keyspaceIds, management, heldTo, filter, now } = query;
+  const conditions: Expression<SqlBool>[] = [];
+  if (keyspaceIds !== undefined) {
+    const uuids = keyspaceIds.map((id) => toUuid("ks", id));
+    conditions.push(is("keyspace_id", "in", uuids));
+  }
+  if (!management) {
+    conditions.push(
+      is("keyspace_id", "not in", (from) =>
+        from.selectFrom("clavis.keyspaces").select("keyspace_id").where("management", "=", true),
+      ),
+    );
+  }
   if (heldTo !== undefined) conditions.push(isHeldTo(heldTo));
   if (filter.states.length > 0) conditions.push(is.or(filter.states.map((state) => isInState(is, state, now))));
   if (query.unrevokedOnly) conditions.push(is("revoke_time", "is", null));
@@ -70,7 +71,7 @@ function isHeldTo(keyspaceIds: readonly string[]): Expression<SqlBool> {
 }
 
 function isAfter(order: KeyOrder, descending: boolean, { value, id }: KeyPosition): Expression<SqlBool> {
-  const position = typeof value === "number" ? sql`to_timestamp(${value}::double precision / 1000)` : sql`${value}`;
+  const position = typeof value === "number" ? at(value) : sql`${value}`;
   const comparison = sql.raw(descending ? "<" : ">");
   return sql<SqlBool>`(${orderExpressions[order]}, key_id) ${comparison} (${position}, ${toUuid("key", id)}::uuid)`;
 }
