@@ -11,9 +11,9 @@ import { BackupError } from "./backup-error.ts";
  *     ...
  *     {"@end":{"rows":{"tenants":1,"keyspaces":3,...},"sha256":"9f86..."}}
  *
- * A line whose first name begins with `@` tells of what follows; every other one is a row of the table named last, with the
- * columns by name. The digest is that of all bytes before the last line, so that a file that was cut off or changed is told
- * from a whole one. It is no signature: who can write a backup can write another.
+ * A line whose first name begins with `@` tells of what follows; every other one is a row of the table named last, with
+ * the columns by name. The digest is that of all bytes before the last line, so that a file that was cut off or changed
+ * is told from a whole one. It is no signature: who can write a backup can write another.
  */
 export const FORMAT = 1;
 

@@ -3,8 +3,8 @@ import { BackupError } from "./backup-error.ts";
 const LINE_FEED = 0x0a;
 
 /**
- * Cuts bytes into lines, each with its line feed; many at a time, since a step of a generator costs more than a line. Bytes after
- * the last line feed come as a line without one.
+ * Cuts bytes into lines, each with its line feed; many at a time, since a step of a generator costs more than a line.
+ * Bytes after the last line feed come as a line without one.
  *
  * @throws BackupError on a line of more than `lineBytesMax`, which would otherwise fill the memory
  */

@@ -14,13 +14,16 @@ export interface Backup {
   /**
    * The rows, to be read once: of each table at least one batch, and no more in a batch than a chunk of the text has.
    *
-   * Throws BackupError on a backup that is not whole or has been changed, and possibly only after the last row: until this has come
-   * to its end, nothing that came of it may be kept.
+   * Throws BackupError on a backup that is not whole or has been changed, and possibly only after the last row: until
+   * this has come to its end, nothing that came of it may be kept.
    */
   readonly batches: AsyncGenerator<RowBatch>;
 }
 
-/** Reads the text of a backup as far as its first line. Throws BackupError on what is no backup, or one for a later version. */
+/**
+ * Reads the text of a backup as far as its first line. Throws BackupError on what is no backup, or one for a later
+ * version.
+ */
 export async function openBackup(chunks: AsyncIterable<Uint8Array>): Promise<Backup> {
   const groups = linesOf(chunks, LINE_BYTES_MAX);
   const { value } = await groups.next();

@@ -1,7 +1,9 @@
 import { CommandFailure } from "../cli/command-failure.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Aborts at the first SIGINT or SIGTERM, so that what is half done can be taken back. The next one ends the process. */
+/**
+ * Aborts at the first SIGINT or SIGTERM, so that what is half done can be taken back. The next one ends the process.
+ */
 export function abortOnSignal(host: Pick<Surroundings, "once" | "off">): { readonly signal: AbortSignal } & Disposable {
   const stop = new AbortController();
   const abort = (name: NodeJS.Signals) => stop.abort(new CommandFailure(`stopped by ${name}`));

@@ -3,8 +3,8 @@ import type { Surroundings } from "./surroundings.ts";
 
 const BACKUP = [
   "Writes all that Clavis keeps into a file, as it is at one moment. The service may go on meanwhile.",
-  `Without CLAVIS_DATABASE_URL that is what the data folder holds, whether the service runs on it or not; otherwise it is
-what the database holds, as the tables' owner of CLAVIS_MIGRATE_DATABASE_URL sees it.`,
+  `Without CLAVIS_DATABASE_URL that is what the data folder holds, whether the service runs on it or not; otherwise
+it is what the database holds, which CLAVIS_MIGRATE_DATABASE_URL names as its tables' owner.`,
   "Secrets cannot be got from a backup, but all else can be read in it. Root and operator keys are not in it.",
 ];
 

@@ -63,7 +63,7 @@ interface Parts {
 async function writeAll({ store, output, progress, signal }: Parts): Promise<void> {
   try {
     await using source = await reachSource(store);
-    await readSnapshot(source.ownerUrl.reveal(), async ({ migrations, batches }) => {
+    await readSnapshot({ url: source.ownerUrl.reveal(), signal }, async ({ migrations, batches }) => {
       const header = { version, migrations, time: new Date(systemClock()).toISOString() };
       await compress(writeBackup(header, progress.count(batches)), output, signal);
     });

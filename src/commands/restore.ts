@@ -49,7 +49,7 @@ interface Parts {
 
 async function readAll({ store, input, progress, signal }: Parts): Promise<void> {
   try {
-    await decompress(input, (chunks) => readInto(store, chunks, progress), signal);
+    await decompress(input, (chunks) => readInto({ store, progress, signal }, chunks), signal);
   } catch (error) {
     progress.fail();
     throw signal.aborted ? signal.reason : error;
@@ -57,18 +57,17 @@ async function readAll({ store, input, progress, signal }: Parts): Promise<void>
 }
 
 async function readInto(
-  store: EmbeddedStore | OwnerStore,
+  { store, progress, signal }: Omit<Parts, "input">,
   chunks: AsyncIterable<Uint8Array>,
-  progress: RowProgress,
 ): Promise<void> {
   const { header, batches } = await openBackup(chunks);
   checkRestorable(header);
   await using target = await openTarget(store);
-  const ownerUrl = target.ownerUrl.reveal();
+  const url = target.ownerUrl.reveal();
   // Before the schema is touched: a wrong database shall stay as it is.
-  await checkEmpty(ownerUrl);
-  await migrate({ url: ownerUrl, runtimeRole: target.runtimeRole });
-  await restoreRows(ownerUrl, progress.count(batches));
+  await checkEmpty({ url, signal });
+  await migrate({ url, runtimeRole: target.runtimeRole });
+  await restoreRows({ url, signal }, progress.count(batches));
 }
 
 interface Target extends AsyncDisposable {

@@ -3,6 +3,16 @@ import { BackupError } from "../backup/backup-error.ts";
 import { BACKUP_TABLES, type BackupTable } from "./backup-tables.ts";
 import { migrations } from "./migrations/index.ts";
 
+/**
+ * A database, and how long it is of interest: the connection ends at once when the signal aborts, whatever it waits
+ * for.
+ */
+export interface BackupPlace {
+  /** As the owner of the tables. */
+  readonly url: string;
+  readonly signal: AbortSignal;
+}
+
 interface PresentTable extends BackupTable {
   readonly hidden: boolean;
 }
@@ -24,12 +34,20 @@ const TRANSACTION_TIMEOUT_VERSION = 170_000;
  *
  * @throws BackupError if row-level security would hide rows from this role: a backup of what it sees would look whole
  */
-export async function openBackupSession(url: string, applicationName: string): Promise<BackupSession> {
+export async function openBackupSession({ url, signal }: BackupPlace, applicationName: string): Promise<BackupSession> {
   const client = new pg.Client({ connectionString: url, application_name: applicationName, keepAlive: true });
-  // A connection that breaks between two statements is told by the next one; without a listener it would end the process.
+  // A connection that breaks between two statements is told by the next one; without a listener it would end the
+  // process.
   client.on("error", () => {});
-  await client.connect();
+  const giveUp = () => void client.end();
+  signal.addEventListener("abort", giveUp);
+  const close = async () => {
+    signal.removeEventListener("abort", giveUp);
+    await client.end();
+  };
   try {
+    signal.throwIfAborted();
+    await client.connect();
     const { rows } = await client.query<{ version: number }>(
       "select current_setting('server_version_num')::int as version",
     );
@@ -43,17 +61,18 @@ export async function openBackupSession(url: string, applicationName: string): P
       client,
       tables,
       settings: settingsFor(rows[0]?.version ?? 0),
-      async [Symbol.asyncDispose]() {
-        await client.end();
-      },
+      [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await client.end();
+    await close();
     throw error;
   }
 }
 
-/** Of the tables that a backup has, those that are there, and whether row-level security binds the connection's role in them. */
+/**
+ * Of the tables that a backup has, those that are there, and whether row-level security binds the connection's role in
+ * them.
+ */
 export async function presentTables(client: pg.Client): Promise<readonly PresentTable[]> {
   const { rows } = await client.query<{ name: string; hidden: boolean }>(
     `select c.relname as name, row_security_active(c.oid) as hidden
@@ -102,7 +121,8 @@ export function unknownAmong(names: readonly string[]): readonly string[] {
 export async function columnsOf(client: pg.Client, table: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select attname as name from pg_attribute
-     where attrelid = to_regclass(format('clavis.%I', $1::text)) and attnum > 0 and not attisdropped and attgenerated = ''
+     where attrelid = to_regclass(format('clavis.%I', $1::text))
+       and attnum > 0 and not attisdropped and attgenerated = ''
      order by attnum`,
     [table],
   );

@@ -1,31 +1,39 @@
 import pg from "pg";
 import { BackupError } from "../backup/backup-error.ts";
 import type { BackupHeader, RowBatch } from "../backup/format.ts";
-import { type BackupSession, columnsOf, openBackupSession, qualified, unknownAmong } from "./backup-session.ts";
+import {
+  type BackupPlace,
+  type BackupSession,
+  columnsOf,
+  openBackupSession,
+  qualified,
+  unknownAmong,
+} from "./backup-session.ts";
 
 /** @throws BackupError if the rows are of a schema that this version does not know yet */
 export function checkRestorable({ version, migrations }: BackupHeader): void {
   const unknown = unknownAmong(migrations);
   if (unknown.length === 0) return;
   throw new BackupError(
-    `the backup was made by Clavis ${version}, whose schema is later (${unknown.join(", ")}): restore it with that version or a later one`,
+    `the backup was made by Clavis ${version}, whose schema is later (${unknown.join(", ")}): ` +
+      "restore it with that version or a later one",
   );
 }
 
-/** @throws BackupError if Clavis keeps anything in the database at `url`. Its schema may be there or not. */
-export async function checkEmpty(url: string): Promise<void> {
-  await using session = await openBackupSession(url, "clavis restore");
+/** @throws BackupError if Clavis keeps anything in this database. Its schema may be there or not. */
+export async function checkEmpty(place: BackupPlace): Promise<void> {
+  await using session = await openBackupSession(place, "clavis restore");
   await checkTablesEmpty(session);
 }
 
 /**
- * Writes all rows of a backup into the database at `url`, which has this version's schema, or none of them. Nobody else can
+ * Writes all rows of a backup into the database, which has this version's schema, or none of them. Nobody else can
  * write there meanwhile. Columns are matched by name; those that the backup does not know yet get their defaults.
  *
  * @throws BackupError if anything is there already, and whatever reading the backup throws
  */
-export async function restoreRows(url: string, batches: AsyncGenerator<RowBatch>): Promise<void> {
-  await using session = await openBackupSession(url, "clavis restore");
+export async function restoreRows(place: BackupPlace, batches: AsyncGenerator<RowBatch>): Promise<void> {
+  await using session = await openBackupSession(place, "clavis restore");
   const { client, tables, settings } = session;
   const names = tables.map(({ name }) => qualified(name)).join(", ");
   // A write that is under way is waited for, and then found by the check.
@@ -43,7 +51,8 @@ async function checkTablesEmpty({ client, tables }: BackupSession): Promise<void
     const { rowCount } = await client.query(`select from ${qualified(name)} limit 1`);
     if (rowCount !== 0) {
       throw new BackupError(
-        `there is something already (in the table ${name}), and restoring never adds to it or removes it: use a new database or data folder`,
+        `there is something already (in the table ${name}), and restoring neither adds to it nor removes it: ` +
+          "use a new database or data folder",
       );
     }
   }
