@@ -22,18 +22,17 @@ export function routeHealth(router: ConnectRouter, readiness: Readiness, service
       return { statuses: Object.fromEntries([...known].map((service) => [service, { status: status() }])) };
     },
     async *watch({ service }, { signal }) {
-      if (!known.has(service)) {
-        yield { status: Status.SERVICE_UNKNOWN };
-        return;
-      }
       let last: Status | undefined;
       while (!signal.aborted) {
         const changed = readiness.changed(signal);
-        const now = status();
+        // Unknown services stay so, but the protocol keeps their watches open.
+        const now = known.has(service) ? status() : Status.SERVICE_UNKNOWN;
         if (now !== last) yield { status: now };
         last = now;
         await changed;
       }
+      // The caller has gone or its deadline has passed. To end as if all were well would tell it to ask again at once.
+      throw ConnectError.from(signal.reason, Code.Canceled);
     },
   });
 }
