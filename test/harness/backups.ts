@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createClavis } from "@clavis/sdk";
 import { expect, onTestFinished } from "vitest";
 import { reachEmbeddedDatabase } from "../../src/embedded-database.ts";
@@ -16,13 +17,32 @@ export async function aFolder(): Promise<string> {
   return folder.path;
 }
 
-/** A database that has never seen Clavis, which goes with the test. */
-export async function anEmptyDatabase(): Promise<TestDatabase> {
+/** A database that has never seen Clavis, and whose owner is no superuser. It goes with the test. */
+export async function anEmptyDatabase(): Promise<OwnedDatabase> {
   const database = await openTestDatabase();
-  onTestFinished(async () => await database[Symbol.asyncDispose]());
+  const owner = `owner_${randomUUID().replaceAll("-", "")}`;
   await using sql = await openSql(database.adminUrl);
+  onTestFinished(async () => {
+    await database[Symbol.asyncDispose]();
+    await using admin = await openSql(withDatabase(database.adminUrl, "postgres"));
+    await admin.query(`drop role ${owner}`);
+  });
+  const [{ name } = { name: "" }] = await sql.query<{ name: string }>("select current_database() as name");
   await sql.query("drop schema clavis cascade");
-  return database;
+  await sql.query(`create role ${owner} login`);
+  await sql.query(`alter database ${name} owner to ${owner}`);
+  return { url: database.url, adminUrl: withRole(database.adminUrl, owner) };
+}
+
+/** As the service's role, and as the owner of what is in it. */
+type OwnedDatabase = Pick<TestDatabase, "url" | "adminUrl">;
+
+function withRole(url: string, role: string): string {
+  return url.replace(/\/\/[^@]+@/, `//${role}@`);
+}
+
+function withDatabase(url: string, database: string): string {
+  return url.replace(/@\/[^?]+/, `@/${database}`);
 }
 
 /** The environment of a Clavis in the data folder at `path`. */
@@ -32,7 +52,7 @@ export function embeddedIn(path: string): Env & { CLAVIS_DATA_DIR: string } {
 }
 
 /** The environment of a Clavis on `database`, for who also owns its tables. */
-export function serverOn({ url, adminUrl }: Pick<TestDatabase, "url" | "adminUrl">): Env {
+export function serverOn({ url, adminUrl }: OwnedDatabase): Env {
   return { ...testEnvironment(url), CLAVIS_MIGRATE_DATABASE_URL: adminUrl };
 }
 

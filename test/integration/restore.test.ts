@@ -187,7 +187,7 @@ async function inserts(sql: Sql): Promise<boolean> {
   const rows = await sql.query(
     `select from pg_stat_activity
      where datname = current_database() and application_name = 'clavis restore'
-       and state = 'idle in transaction' and query like 'insert%clavis."keys"%'`,
+       and state = 'idle in transaction' and query like 'insert%'`,
   );
   return rows.length > 0;
 }
