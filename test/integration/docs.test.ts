@@ -25,6 +25,10 @@ const elsewhere: Readonly<Record<string, string>> = {
   "create role clavis_owner login password '...';": "test/integration/startup.test.ts makes such roles",
   "export CLAVIS_DATABASE_URL=postgresql://clavis:...@db.internal/clavis":
     "needs that machine; test/integration/startup.test.ts",
+  "npm run -s clavis -- backup clavis.backup": "test/integration/backup.test.ts, in both shapes",
+  "npm run -s clavis -- backup - | gpg --encrypt --recipient ops@example.com > clavis.backup.gpg":
+    "needs that recipient's key; test/integration/restore.test.ts uses standard input and output",
+  "npm run -s clavis -- backup move.backup": "test/integration/backup.test.ts makes that move, and the one back",
   "./scripts/compose-env > .env": "needs Docker; the first line is tried below",
 };
 
