@@ -6,7 +6,7 @@ import { createChangeService } from "./changes/change-service.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { makeManagementKey } from "./first-run.ts";
 import { createClientAddress } from "./http/client-address.ts";
-import { withCors } from "./http/cors.ts";
+import { corsHeadersFor, withCors } from "./http/cors.ts";
 import { openListener, type TlsOptions } from "./http/listener.ts";
 import { openOperations } from "./http/operations.ts";
 import { createIds } from "./ids.ts";
@@ -23,13 +23,17 @@ import { startUpkeep } from "./postgres/upkeep.ts";
 import { createReadiness } from "./readiness.ts";
 import { openRedis } from "./redis/connection.ts";
 import { createSealer } from "./root-keys.ts";
+import { createCallObserver } from "./rpc/call-observer.ts";
+import { createRequestCheck } from "./rpc/request-check.ts";
 import { createRpcHandler } from "./rpc/routes.ts";
+import { createVerifyAnswers } from "./rpc/verify-service.ts";
 import { createSecrets } from "./secret.ts";
 import { MANAGEMENT_KEY_FILE, openStore } from "./store.ts";
 import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
 import { createRecordSource } from "./verify/record-source.ts";
 import { createVerifyService } from "./verify/verify-service.ts";
+import { createWireHandler } from "./wire/wire-handler.ts";
 
 /** A service that runs. Disposing it drains it: what is under way is finished, then everything is closed. */
 export interface RunningServer extends AsyncDisposable {
@@ -46,13 +50,16 @@ export interface RunningServer extends AsyncDisposable {
 export interface ServerOptions {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Whether Verify takes the lean path, as it does by default. Tests compare it with the stock handler. */
+  readonly leanPath?: boolean;
 }
 
 /** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
 const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
 /** Starts the service. It answers as soon as this resolves. The only place where the parts are joined. */
-export async function startServer(config: Config, { log, clock = systemClock }: ServerOptions): Promise<RunningServer> {
+export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
+  const { log, clock = systemClock, leanPath = true } = options;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(config));
   const pool = openPool({ url: store.url.reveal(), connectionsMax: store.connectionsMax, applicationName: "clavis" });
@@ -86,7 +93,8 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
     }
   }
 
-  const handler = createRpcHandler({
+  const addressOf = createClientAddress(config.trustedProxies);
+  const rpc = createRpcHandler({
     authenticator,
     changes,
     keyspaces,
@@ -100,7 +108,18 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
     log,
     metrics,
     readiness,
-    addressOf: createClientAddress(config.trustedProxies),
+    addressOf,
+  });
+  const handler = withCors(config.corsOrigins, rpc);
+  const check = createRequestCheck();
+  const wire = createWireHandler({
+    authenticator,
+    answers: createVerifyAnswers({ verify, check, metrics }),
+    check,
+    observer: createCallObserver({ log, metrics, seconds: monotonicSeconds }),
+    addressOf,
+    stock: handler,
+    commonHeaders: corsHeadersFor(config.corsOrigins),
   });
   const { metricsListen } = config;
   const operations =
@@ -110,7 +129,8 @@ export async function startServer(config: Config, { log, clock = systemClock }: 
   const listener = await openListener({
     ...config.listen,
     tls: readTls(config.tls),
-    handler: withCors(config.corsOrigins, handler),
+    handler,
+    shortcut: leanPath ? wire : undefined,
   });
   stack.defer(async () => {
     readiness.drain();

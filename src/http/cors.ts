@@ -20,17 +20,22 @@ const DAY_SECONDS = 24 * 60 * 60;
 /** Lets pages of these origins call (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials are never sent by browsers here. */
 export function withCors(origins: readonly string[], handler: RequestHandler): RequestHandler {
   if (origins.length === 0) return handler;
-  return (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => {
+  return (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse, body) => {
     const { origin } = req.headers;
-    res.setHeader("vary", "origin");
-    if (origin === undefined || !(origins.includes("*") || origins.includes(origin))) return handler(req, res);
+    for (const [name, value] of Object.entries(corsHeadersFor(origins))) res.setHeader(name, value);
+    if (origin === undefined || !(origins.includes("*") || origins.includes(origin))) return handler(req, res, body);
     res.setHeader("access-control-allow-origin", origin);
     res.setHeader("access-control-expose-headers", RESPONSE_HEADERS);
-    if (req.method !== "OPTIONS") return handler(req, res);
+    if (req.method !== "OPTIONS") return handler(req, res, body);
     res.setHeader("access-control-allow-methods", "GET, POST");
     res.setHeader("access-control-allow-headers", REQUEST_HEADERS);
     res.setHeader("access-control-max-age", String(DAY_SECONDS));
     res.statusCode = 204;
     res.end();
   };
+}
+
+/** What every answer says if pages of these origins may call, whoever asks: caches must tell them apart. */
+export function corsHeadersFor(origins: readonly string[]): Readonly<Record<string, string>> {
+  return origins.length === 0 ? {} : { vary: "origin" };
 }

@@ -7,16 +7,28 @@ import {
   type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type IncomingHttpHeaders,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { SECOND_MS } from "../time.ts";
 
+/** `body` stands in for what `req` would have given, if somebody has read of it already. */
 export type RequestHandler = (
   req: IncomingMessage | Http2ServerRequest,
   res: ServerResponse | Http2ServerResponse,
+  body?: AsyncIterable<Uint8Array>,
 ) => void;
+
+/** Is asked before the handler, and answers what it takes. */
+export interface Shortcut {
+  /** Whether it has taken the stream. What it does not take it leaves untouched. */
+  onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  /** The same over HTTP/1.1. */
+  onRequest(req: IncomingMessage, res: ServerResponse): boolean;
+}
 
 /** PEM texts. */
 export interface TlsOptions {
@@ -67,12 +79,13 @@ export async function openListener(options: {
   port: number;
   tls: TlsOptions | undefined;
   handler: RequestHandler;
+  shortcut?: Shortcut | undefined;
   /** How long a client may take to say what it wants, up to the end of its headers. */
   headersTimeoutMs?: number;
 }): Promise<Listener> {
-  const { host, port, tls, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
+  const { host, port, tls, shortcut, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
   const sessions = new Set<ServerHttp2Session>();
-  const { handler, sayLast } = withLastAnswers(options.handler);
+  const { handler, sayLast } = withLastAnswers(withShortcut(options.handler, shortcut));
   const http1 = createHttpServer(http1Settings(headersTimeoutMs), handler);
   const http2: Http2Server | Http2SecureServer =
     tls === undefined
@@ -81,6 +94,7 @@ export async function openListener(options: {
   const front: NetServer | Http2SecureServer =
     tls === undefined ? createFront(http1, http2 as Http2Server, headersTimeoutMs) : (http2 as Http2SecureServer);
 
+  if (shortcut !== undefined) putBeforeStreams(http2, shortcut);
   // It does not listen itself, and only then would it begin to watch its connections' time, and which of them are idle.
   http1.emit("listening");
   front.maxConnections = CONNECTIONS_MAX;
@@ -110,7 +124,7 @@ export async function openListener(options: {
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => front.close(() => resolve()));
       sayLast();
-      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR, STREAM_ID_MAX);
+      for (const session of sessions) if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, STREAM_ID_MAX);
       await delay(NOTICE_MS);
       for (const session of sessions) session.close();
       // Closes the idle ones, and stops watching.
@@ -125,6 +139,25 @@ export async function openListener(options: {
       clearTimeout(breakOff);
     },
   };
+}
+
+function withShortcut(handler: RequestHandler, shortcut: Shortcut | undefined): RequestHandler {
+  if (shortcut === undefined) return handler;
+  return (req, res) => {
+    // Streams of HTTP/2 have been offered before there was a request.
+    const taken = "stream" in req || "stream" in res ? false : shortcut.onRequest(req, res);
+    if (!taken) handler(req, res);
+  };
+}
+
+/** Node makes requests of streams in a listener of its own, which costs more than all that is asked of a shortcut. */
+function putBeforeStreams(http2: Http2Server | Http2SecureServer, shortcut: Shortcut): void {
+  const makeRequest = http2.listeners("stream") as ((stream: ServerHttp2Stream, ...rest: unknown[]) => void)[];
+  http2.removeAllListeners("stream");
+  http2.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
+    if (shortcut.onStream(stream, headers)) return;
+    for (const listener of makeRequest) listener.call(http2, stream, headers, ...rest);
+  });
 }
 
 /** Watches the answers over HTTP/1.1, so that from some moment on each is the last of its connection and says so. */

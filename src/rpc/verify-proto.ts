@@ -54,7 +54,8 @@ export function verifyToProto({ outcome, missingPermissions, known }: VerifyAnsw
   });
 }
 
-function verifiedKeyToProto({ record, facts }: KnownSecret): VerifiedKey {
+/** What is told of a key. */
+export function verifiedKeyToProto({ record, facts }: KnownSecret): VerifiedKey {
   return create(VerifiedKeySchema, {
     id: facts.keyId,
     keyspaceId: facts.keyspaceId,

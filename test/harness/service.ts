@@ -27,6 +27,8 @@ export interface TestTenant {
 
 export interface TestServiceOptions {
   readonly clock?: Clock;
+  /** As in the service's own options. */
+  readonly leanPath?: boolean;
   readonly logLevel?: LogLevel;
   /** Further variables of the environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -49,14 +51,16 @@ export function testEnvironment(databaseUrl: string): Record<string, string> {
 }
 
 export async function openTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const { clock = systemClock, logLevel = "silent", env = {}, postgres } = options;
+  const { clock = systemClock, leanPath, logLevel = "silent", env = {}, postgres } = options;
   await using stack = new AsyncDisposableStack();
   const database = options.database ?? stack.use(await openTestDatabase(postgres));
   const environment = { ...testEnvironment(database.url), ...env };
   const config: Config = parseConfig(environment);
   const logged: string[] = [];
   const log = createLog(logLevel, { write: (line) => void logged.push(line) });
-  const server: RunningServer = stack.use(await startServer(config, { log, clock }));
+  const server: RunningServer = stack.use(
+    await startServer(config, { log, clock, ...(leanPath !== undefined && { leanPath }) }),
+  );
   const operatorToken = environment.CLAVIS_OPERATOR_KEYS ?? "";
 
   const operator = createClavis({ baseUrl: server.url, token: operatorToken });
