@@ -10,6 +10,8 @@ const DECODER = /cannot decode (?:message [\w.]+|field [\w.]+\.(?<field>\w+)) fr
  * of the request, which may have held a secret. What it does not blame on the bytes, such as their number, stays as it is.
  */
 export function readable(error: ConnectError | undefined): ConnectError {
+  if (error?.rawMessage.startsWith("unknown compression"))
+    return new ConnectError("compressed requests are not taken", error.code);
   if (error !== undefined && !BLAMED_ON_BYTES.includes(error.code))
     return new ConnectError(error.rawMessage, error.code);
   const field = DECODER.exec(error?.rawMessage ?? "")?.groups?.field ?? "";

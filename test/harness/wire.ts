@@ -175,7 +175,7 @@ function readConnect(
 ): WireAnswer {
   const answer = failed(httpStatus, `http_${httpStatus}`, everything);
   if (httpStatus === 200) return { ...answer, code: "ok", body };
-  if (head["content-type"] !== "application/json") return answer;
+  if (head["content-type"] !== "application/json" || body.length === 0) return answer;
   const error = JSON.parse(body.toString()) as {
     code: string;
     message?: string;

@@ -22,6 +22,7 @@ import { openListener } from "../../src/http/listener.ts";
 import { methods, nameOf } from "../harness/contract.ts";
 import { createPrng, type Prng } from "../harness/prng.ts";
 import { openTestService, type TestService, type TestTenant } from "../harness/service.ts";
+import { textPlaces } from "../harness/text-places.ts";
 import { envelope, openWire, PROTOCOLS, type Protocol, pathOf, type Wire, type WireAnswer } from "../harness/wire.ts";
 
 /** Bodies that the fuzzer sends: a quick look each time, and a long one where the environment says FULL=1. */
@@ -333,44 +334,10 @@ describe("a value out of range", () => {
 });
 
 describe("text", () => {
-  /** Each place in a message where text may stand, as a message that has it there alone. */
-  function placesOfText(schema: DescMessage, depth = 0): { field: string; init: (text: string) => object }[] {
-    return schema.fields.flatMap((field) => {
-      // Secrets are not kept, and no message is deeper than this but for queries.
-      if (field.proto.options?.debugRedact || depth > 3) return [];
-      return placesIn(field, depth).map((place) => ({
-        ...place,
-        init: (text: string) => wrap(field, place.init(text)),
-      }));
-    });
-  }
-  function placesIn(field: DescField, depth: number): { field: string; init: (text: string) => unknown }[] {
-    const name = field.fieldKind === "list" ? `${field.name}[0]` : field.name;
-    const kind = field.fieldKind === "list" ? field.listKind : field.fieldKind;
-    if (kind === "scalar" && field.scalar === 9) return [{ field: name, init: (text) => text }];
-    if (field.message?.typeName === StructSchema.typeName) {
-      return [
-        { field: `${name}.$a`, init: (text) => ({ $a: text }) },
-        { field: name, init: (text) => ({ [`$${text}`]: 1 }) },
-        { field: `${name}.a[0].b`, init: (text) => ({ a: [{ b: text }] }) },
-      ];
-    }
-    if (kind !== "message" || field.message === undefined) return [];
-    return placesOfText(field.message, depth + 1).map((below) => ({
-      field: `${name}.${below.field}`,
-      init: below.init,
-    }));
-  }
-  function wrap(field: DescField, value: unknown): object {
-    const listed = field.fieldKind === "list" ? [value] : value;
-    return field.oneof === undefined
-      ? { [field.localName]: listed }
-      : { [field.oneof.localName]: { case: field.localName, value: listed } };
-  }
   const places = methods
     // The items of a batch answer one by one.
     .filter((method) => nameOf(method) !== "VerifyService/BatchVerify")
-    .flatMap((method) => placesOfText(method.input).map(({ field, init }) => ({ method, field, init })));
+    .flatMap((method) => textPlaces(method.input).map(({ field, init }) => ({ method, field, init })));
 
   it("with a NUL is refused by name wherever text may stand", async () => {
     const answers = await Promise.all(
