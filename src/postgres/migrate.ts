@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator } from "kysely/migration";
 import pg from "pg";
 import { migrations } from "./migrations/index.ts";
+import { hearErrors } from "./pool.ts";
 
 export interface MigrateOptions {
   /** The URL of a role that owns, or may create, the schema `clavis`. Not through a pooler in statement mode. */
@@ -21,6 +22,7 @@ const LOCK_ID = 0x636c61766973;
  */
 export async function migrate({ url, runtimeRole }: MigrateOptions): Promise<readonly string[]> {
   const pool = new pg.Pool({ connectionString: url, max: 2, application_name: "clavis migrate" });
+  hearErrors(pool);
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   try {
     // Held by a transaction rather than a session, so that it works through PgBouncer too.

@@ -9,7 +9,7 @@ export interface PoolOptions {
   readonly applicationName: string;
 }
 
-/** How long a caller waits for a connection before Postgres counts as away. */
+/** How long a caller waits for a connection, be it for its turn or for Postgres to accept it, before Postgres counts as away. */
 const CONNECT_TIMEOUT_MS = 2 * SECOND_MS;
 
 /** How long a statement may go unanswered: somewhat longer than the server's own limit, which ends it more gently. */
@@ -33,11 +33,17 @@ export function openPool({ url, connectionsMax, applicationName }: PoolOptions):
     keepAlive: true,
     types: { getTypeParser },
   });
-  // Whoever uses a connection that breaks hears of it from its query, and the pool replaces it; but the error is told to listeners
-  // as well, and would end the process if there were none. The pool's own listener is there only while a connection is idle.
+  hearErrors(pool);
+  return pool;
+}
+
+/**
+ * Whoever uses a connection that breaks hears of it from its query, and the pool replaces it; but the error is told to listeners as
+ * well, and would end the process if there were none. The pool's own listener is there only while a connection is idle.
+ */
+export function hearErrors(pool: pg.Pool): void {
   pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", () => {});
-  return pool;
 }
 
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ) as (text: string) => Date;
