@@ -32,7 +32,7 @@ export function routeHealth(router: ConnectRouter, readiness: Readiness, service
         await changed;
       }
       // The caller has gone or its deadline has passed. To end as if all were well would tell it to ask again at once.
-      throw ConnectError.from(signal.reason, Code.Canceled);
+      throw signal.reason;
     },
   });
 }

@@ -18,7 +18,10 @@ export function observe(observer: CallObserver): Interceptor {
     req.contextValues.set(observedKey, true);
     const observed = observer.begin(callId, `${req.service.typeName}/${req.method.name}`);
     const principal = () => req.contextValues.get(callKey)?.principal;
-    const fail = (error: unknown) => observed.fail(error, principal());
+    const { signal } = req;
+    // What a caller resets its stream with, which may be "internal error", is no error of ours.
+    const fail = (error: unknown) =>
+      observed.fail(signal.aborted && error === signal.reason ? endOf(signal) : error, principal());
 
     let response: Response;
     try {
