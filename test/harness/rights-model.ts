@@ -107,6 +107,8 @@ function isAmong(cidrs: readonly string[], address: string): boolean {
   for (const cidr of cidrs) {
     const [network = "", length = ""] = cidr.split("/");
     const family = isIPv6(network) ? "ipv6" : "ipv4";
+    // By the contract a network holds addresses of its own version alone.
+    if (isIPv6(network) !== isIPv6(address)) continue;
     list.addSubnet(network, length === "" ? (family === "ipv6" ? 128 : 32) : Number(length), family);
   }
   return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
