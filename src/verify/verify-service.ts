@@ -77,7 +77,10 @@ function answer(
   // Of keyspaces out of the caller's sight not even their existence is told.
   const isSeen = known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false });
   const seen = isSeen ? known : undefined;
-  const asked = { tenantId: tenantIdOf(principal), keyspaceId, clientIp: parseAddress(clientIp), permissions, query };
+  // Asked for by few keys, and parsed for these alone.
+  const isBound = seen !== undefined && seen.record.allowedAddresses.length > 0;
+  const address = isBound ? parseAddress(clientIp) : undefined;
+  const asked = { tenantId: tenantIdOf(principal), keyspaceId, clientIp: address, permissions, query };
   const verdict = decide(seen?.record, asked, now);
   const untold = verdict.outcome === "not_found" || verdict.outcome === "wrong_keyspace";
   return { ...verdict, known: untold ? undefined : seen };

@@ -79,14 +79,16 @@ export function createHttp1Exchange(
 }
 
 function overHttp2(stream: ServerHttp2Stream): Pick<Exchange, "source" | "breakOff" | "onClose"> {
-  // Whoever resets a stream may do so; without a listener it would be our affair.
-  stream.on("error", () => {});
+  stream.on("error", passOver);
   return {
     source: stream,
     breakOff: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
     onClose: (listener) => void stream.once("close", listener),
   };
 }
+
+/** Whoever resets a stream may do so; without a listener it would be our affair. */
+function passOver(): void {}
 
 function connectAnswers(
   encoding: Encoding,

@@ -15,13 +15,17 @@ export function readBody(source: Readable, bytesMax: number, done: (arrived: Arr
     chunks.push(chunk);
     bytes += chunk.byteLength;
     if (bytes <= bytesMax) return;
-    source.removeListener("data", onData);
-    source.removeListener("end", onEnd);
     source.pause();
-    done({ chunks, whole: false });
+    finish(false);
   }
   function onEnd(): void {
-    done({ chunks, whole: true });
+    finish(true);
+  }
+  function finish(whole: boolean): void {
+    // Node keeps streams of HTTP/2 until the next full collection, and with them whatever their listeners hold.
+    source.removeListener("data", onData);
+    source.removeListener("end", onEnd);
+    done({ chunks, whole });
   }
 
   source.on("data", onData);

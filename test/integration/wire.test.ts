@@ -36,12 +36,12 @@ async function setUp() {
     proxy,
     service,
     openWire: async () => stack.use(await openWire(service.url)),
-    verify(wire: Wire, protocol: Protocol = "grpc", headers: Readonly<Record<string, string>> = {}) {
+    verify: (wire: Wire, protocol: Protocol = "grpc", headers: Readonly<Record<string, string>> = {}) => {
       const body = protocol === "connect+json" ? toJsonString(VerifyRequestSchema, request) : binary;
       return wire.send({ path, body, protocol, token: home.token, headers });
     },
     /** Asks, and comes back before there is an answer. */
-    ask(session: ClientHttp2Session): ClientHttp2Stream {
+    ask: (session: ClientHttp2Session): ClientHttp2Stream => {
       const authorization = `Bearer ${home.token}`;
       const head = {
         ":method": "POST",
@@ -57,7 +57,7 @@ async function setUp() {
       return stream;
     },
     /** How many Verifies have ended in a way. */
-    async ended(code: string): Promise<number> {
+    ended: async (code: string): Promise<number> => {
       const text = await (await fetch(`${service.operationsUrl}/metrics`)).text();
       const labels = `method="${VerifyService.typeName}/Verify",code="${code}"`;
       return Number(text.split(`clavis_rpc_seconds_count{${labels}} `)[1]?.split("\n")[0] ?? 0);
