@@ -20,11 +20,17 @@ export class Checker {
   readonly #obligations = new Map<string, Obligation[]>();
   readonly #lost = new Set<number>();
   admitted = 0;
+  readonly #promised: (obligation: Obligation) => void;
+
+  constructor(promised: (obligation: Obligation) => void) {
+    this.#promised = promised;
+  }
 
   promise(obligation: Obligation): void {
     if (this.#lost.has(obligation.stamp)) return;
     const known = this.#obligations.get(obligation.entity) ?? [];
     this.#obligations.set(obligation.entity, [...known, obligation]);
+    this.#promised(obligation);
   }
 
   /** A lossy failover took these writes back, and nothing can hold for them. */

@@ -43,6 +43,9 @@ export const faults = {
   "cut-postgres-long"(world) {
     cut(world, anyReplica(world).host, "postgres", someTimeMs(world, 90_000));
   },
+  "mute-writes"(world) {
+    cut(world, anyReplica(world).host, "writes", 16_000 + someTimeMs(world, 10_000));
+  },
   "cut-redis"(world) {
     cut(world, anyReplica(world).host, "redis", someTimeMs(world, 20_000));
   },
@@ -160,7 +163,7 @@ export function stop(world: World, host: Host, asleep: boolean, forMs: number): 
   });
 }
 
-function cut(world: World, host: Host, from: "postgres" | "redis", forMs: number): void {
+export function cut(world: World, host: Host, from: keyof Host["reaches"], forMs: number): void {
   world.trace(host.name, `is cut from ${from} for ${forMs.toFixed(0)} ms`);
   host.reaches[from] = false;
   world.events.after(forMs, () => {

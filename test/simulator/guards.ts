@@ -14,16 +14,18 @@ export const needed = {
   "floor-on-hit": "what is below a floor does not answer",
   horizon: "what sees less than the horizon is not believed",
   "horizon-xip": "what sees less than the horizon under the same xmax is not believed",
+  "horizon-on-hit": "what sees less than the horizon does not answer either",
   "record-timeline": "what was read on another timeline is not believed",
   "horizon-moves": "dropping floors moves the horizon",
   // Rule 5: leases.
   lease: "caches answer under a lease alone",
   "lease-from-start": "a lease counts from the start of the poll",
-  "lease-clocks": "a lease counts by the faster clock and ends when they part",
+  "lease-clocks": "leases and rows count by the faster clock and end when they part",
+  "clocks-finely": "clocks have parted when they are 50 ms apart, and until then the faster one counts",
   "row-before-poll": "a poll gives a lease only if the row's commit was answered before it began",
   "lease-within-row": "a lease ends with the row",
   "row-from-sent": "a row counts from when its renewal was sent",
-  "row-clocks": "a row counts by the faster clock and ends when they part",
+  "row-clocks": "rows do so as well as leases",
   "late-renewal": "a renewal that is answered late is a new join",
   "own-read": "without a lease a Verify joins only a read that is sent after it began",
   // Rule 6: returning.
@@ -31,10 +33,10 @@ export const needed = {
   "bound-from-answer": "the bound counts from the answer to COMMIT",
   "bound-monotonic": "the bound counts by the monotonic clock",
   "roster-after-commit": "the members are read after COMMIT was answered",
-  "own-timeline": "what is published of another timeline counts for nothing",
   "timeline-settles": "nobody returns early on a young timeline",
   "lapsed-row-counts": "a lapsed row counts on where keyspaces are available",
   "lapse-by-own-clock": "a row's lapse is judged by the judge's clock, not by Postgres's",
+  "lapse-rates": "a row's lapse is judged with 5 % added for clock rates",
   "strict-settles": "a keyspace that was made strict counts as available for a while",
   "mode-lock": "the modes are read under a lock",
   "weakest-mode": "a change that concerns several keyspaces takes the weakest mode",
@@ -49,6 +51,7 @@ export const needed = {
   "watch-horizon": "the opening snapshot of a watch is the SDK's horizon",
   "sdk-floors": "an answer below a floor is not kept",
   "publish-waits": "a change is published once watchers have acknowledged it or their leases have ended",
+  "watcher-rates": "a watcher's lease counts 5 % longer at the replica",
   "lease-outlives-stream": "a watcher's lease outlives its stream",
   // Rule 8: modes.
   "strict-refuses": "strict keyspaces have no answer beyond the lease",
@@ -59,14 +62,14 @@ export const needed = {
 } as const;
 
 export const notShown = {
+  "own-timeline":
+    "what is published of another timeline counts for nothing: whoever starts anew takes a new id, and a young timeline lets nobody return early",
   "compare-and-set":
     "only the version in hand is written to Redis if it is newer: saves reads, while floors and horizon decide",
   tombstones: "a revocation leaves a tombstone in Redis: saves reads, likewise",
   hints: "a revocation wakes the others: saves time, which the bound covers",
   "degraded-not-kept":
     "an SDK keeps no degraded answer: one that was given by a replica that lags is refused by position anyway",
-  "watcher-rates":
-    "a watcher's lease counts 5 % longer at the replica: the replica's own lease, counted alike, covers it but for a hair",
 } as const;
 
 export type Guard = keyof typeof needed | keyof typeof notShown;

@@ -14,8 +14,9 @@ export class Host {
   #dead = false;
   #life = 0;
   #backlog: (() => void)[] = [];
-  /** Whether it reaches Postgres and Redis. */
-  reaches = { postgres: true, redis: true };
+  #stops = 0;
+  /** Whether it reaches Postgres, can write there, and reaches Redis. */
+  reaches = { postgres: true, writes: true, redis: true };
   /** Where the network leads who asks for Postgres. */
   route: "primary" | "standby" = "primary";
 
@@ -28,6 +29,11 @@ export class Host {
 
   get running(): boolean {
     return !this.#dead && !this.#stopped;
+  }
+
+  /** How often it was stopped. */
+  get stops(): number {
+    return this.#stops;
   }
 
   get dead(): boolean {
@@ -76,6 +82,7 @@ export class Host {
   stop(asleep: boolean): void {
     if (!this.running) return;
     this.#stopped = true;
+    this.#stops++;
     if (asleep) this.#asleepSinceMs = this.#events.nowMs;
   }
 

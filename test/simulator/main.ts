@@ -1,50 +1,54 @@
-/** `node test/simulator/main.ts [--walks N] [--seed N] [--without GUARD] [--trace]`: random walks, and a line of figures. */
+/**
+ * `node test/simulator/main.ts [--walks 1000] [--seed 1] [--without GUARD] [--shrink]`: random walks, the trace of the first one that
+ * fails, and a line of figures. With `--shrink`, the trace is that of a smaller walk that fails as well.
+ */
 import { parseArgs } from "node:util";
 import { type Guard, needed, notShown } from "./guards.ts";
-import { walk } from "./walk.ts";
+import { shrink } from "./shrink.ts";
+import { type Outcome, walk } from "./walk.ts";
 
 const { values } = parseArgs({
   options: {
     walks: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     without: { type: "string" },
-    trace: { type: "boolean", default: false },
+    shrink: { type: "boolean", default: false },
   },
 });
-const without = values.without;
-if (without !== undefined && !(without in needed) && !(without in notShown))
-  throw new Error(`no guard is called ${without}`);
-const leftOut = without === undefined ? {} : { without: without as Guard };
-
-const first = Number(values.seed);
+const without = guardOf(values.without);
+const leftOut = without === undefined ? {} : { without };
+const firstSeed = Number(values.seed);
 const walks = Number(values.walks);
-const sums: Record<string, number> = {};
-const failed: number[] = [];
+
 const began = performance.now();
-for (let seed = first; seed < first + walks; seed++) {
-  const { violations, tally, admitted, events } = walk(seed, leftOut);
-  for (const [name, count] of Object.entries({ ...tally, admitted, events })) {
-    sums[name] = name === "slowestStrictMs" ? Math.max(sums[name] ?? 0, count) : (sums[name] ?? 0) + count;
+const figures: Record<string, number> = {};
+const failed: Outcome[] = [];
+for (let seed = firstSeed; seed < firstSeed + walks; seed++) {
+  const outcome = walk(seed, leftOut);
+  const { tally, admitted, events } = outcome;
+  for (const [name, figure] of Object.entries({ events, ...tally, admitted })) {
+    const before = figures[name] ?? 0;
+    figures[name] = name.startsWith("slowest") ? Math.max(before, Math.round(figure)) : before + figure;
   }
-  if (violations.length > 0) failed.push(seed);
-  if (violations.length > 0 && without === undefined) console.log(`seed ${seed} admits what was revoked`);
+  if (outcome.violations.length > 0) failed.push(outcome);
 }
-const shown = failed[0];
-if (shown !== undefined && values.trace) {
-  const { violations, trace } = walk(shown, { ...leftOut, traced: true });
-  const broken = violations[0];
+
+const [shown] = failed;
+if (shown !== undefined) {
+  const { course, seed } = values.shrink ? shrink(shown, without) : shown;
+  const { trace, violations } = walk(seed, { ...leftOut, course, traced: true });
   console.log(trace.join("\n"));
-  console.log(JSON.stringify(broken, undefined, 2));
+  console.log(`seed ${seed} of ${JSON.stringify(course)}`);
+  console.log("admitted:", violations[0]);
+  process.exitCode = 1;
 }
-const seconds = (performance.now() - began) / 1000;
-console.log(
-  JSON.stringify({
-    walks,
-    seeds: `${first}..${first + walks - 1}`,
-    failed: failed.length,
-    firstFailed: failed.slice(0, 5),
-    seconds,
-    ...sums,
-  }),
-);
-if (failed.length > 0) process.exitCode = 1;
+const seconds = Math.round((performance.now() - began) / 1000);
+const seeds = failed.slice(0, 10).map(({ seed }) => seed);
+console.log(JSON.stringify({ walks, firstSeed, failed: failed.length, seeds, seconds, ...figures }));
+
+function guardOf(name: string | undefined): Guard | undefined {
+  if (name === undefined) return undefined;
+  const guard = [...Object.keys(needed), ...Object.keys(notShown)].find((one) => one === name);
+  if (guard === undefined) throw new Error(`no guard is called ${name}`);
+  return guard as Guard;
+}

@@ -32,7 +32,7 @@ export interface Db {
   members: Map<string, StoredMember>;
   timelines: Map<Timeline, Record<RevocationMode, boolean>>;
   /** What each `request_id` did. */
-  requests: Map<string, { change: ChangeId; stamp: number; entity: string }>;
+  requests: Map<string, { change: ChangeId; stamp: number; entity: string; mode: RevocationMode }>;
 }
 
 /** What a replica reads of a key: joined, in one statement, from all that decides about it. */

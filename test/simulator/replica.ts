@@ -384,7 +384,8 @@ export class Replica {
     } else if (meaning.changes.length > 0) {
       for (const change of meaning.changes) {
         life.horizon?.raise(change);
-        if (world.on("floor-on-hit")) this.#dropEntity(change.id);
+        // What else the entity decides about stays in the cache, and is not believed any more.
+        if (world.on("floor-on-hit")) life.l1.delete(change.id);
       }
       life.messages++;
       for (const watcher of life.watchers.values()) {
@@ -398,11 +399,6 @@ export class Replica {
     const trust = { timeline: position.timeline, pollBegan: began };
     if (!life.draining && this.#givesTrust(trust)) life.trust = trust;
     this.#publish();
-  }
-
-  #dropEntity(entity: string): void {
-    const { l1 } = this.#life;
-    for (const [keyId, { entities }] of l1) if (entities.some(({ id }) => id === entity)) l1.delete(keyId);
   }
 
   /** Notes in Postgres what is old enough for others to build on. */
@@ -449,11 +445,9 @@ export class Replica {
     if (draining || trust === undefined) return 0;
     const now = host.read();
     if (!world.on("lease")) return LEASE_MS;
-    if (world.on("lease-within-row") && world.on("lease-clocks") && world.on("row-clocks")) {
-      return leaseLeftMs(trust, membership, now);
-    }
-    const since = (from: ClockReading, guard: Guard): number =>
-      world.on(guard) ? elapsedAtMostMs(from, now) : now.monotonicMs - from.monotonicMs;
+    const sound = ["lease-within-row", "lease-clocks", "row-clocks", "clocks-finely"] as const;
+    if (sound.every((guard) => world.on(guard))) return leaseLeftMs(trust, membership, now);
+    const since = (from: ClockReading, guard: Guard): number => this.#elapsedMs(from, now, guard);
     const leaseMs = LEASE_MS - since(trust.pollBegan, "lease-clocks");
     if (!world.on("lease-within-row")) return leaseMs;
     if (membership === undefined || !this.#givesTrust(trust)) return 0;
@@ -464,16 +458,29 @@ export class Replica {
     const { world } = this;
     const { membership } = this.#life;
     if (!world.on("lease-within-row") || !world.on("degraded-needs-row")) return true;
-    if (world.on("row-clocks")) return trustFrom({ timeline, began: pollBegan }, membership) !== undefined;
+    if (world.on("row-clocks") && world.on("lease-clocks") && world.on("clocks-finely")) {
+      return trustFrom({ timeline, began: pollBegan }, membership) !== undefined;
+    }
     if (membership?.timeline !== timeline) return false;
     const { joined, renewed } = membership;
-    return joined.monotonicMs <= pollBegan.monotonicMs && pollBegan.monotonicMs - renewed.monotonicMs < ROW_MS;
+    const rowMs = this.#elapsedMs(renewed, pollBegan, "row-clocks");
+    return joined.monotonicMs <= pollBegan.monotonicMs && rowMs < ROW_MS;
+  }
+
+  /** As `elapsedAtMostMs`, unless a guard is left out. */
+  #elapsedMs(from: ClockReading, to: ClockReading, guard: Guard): number {
+    const { world } = this;
+    const monotonicMs = to.monotonicMs - from.monotonicMs;
+    if (!world.on(guard) || !world.on("lease-clocks")) return monotonicMs;
+    if (world.on("clocks-finely")) return elapsedAtMostMs(from, to);
+    return Math.abs(to.wallMs - from.wallMs - monotonicMs) > 1000 ? Number.POSITIVE_INFINITY : monotonicMs;
   }
 
   #believesNew(record: CachedRecord): boolean {
     const { world } = this;
     const { horizon } = this.#life;
     if (horizon === undefined) return false;
+    if (this.#soundHorizon) return horizon.believes(record);
     const known = horizon.position;
     const sameTimeline = !world.on("record-timeline") || record.position.timeline === known.timeline;
     const reaches = !world.on("horizon")
@@ -488,16 +495,20 @@ export class Replica {
     const { world } = this;
     const { horizon } = this.#life;
     if (horizon === undefined) return false;
-    const lax = [
+    if (this.#soundHorizon) return horizon.believes(record);
+    return !world.on("floor-on-hit") || !world.on("floor-on-store") || horizon.floors.allow(record.entities);
+  }
+
+  get #soundHorizon(): boolean {
+    const sound = [
       "floor-on-hit",
       "floor-on-store",
+      "horizon-on-hit",
       "record-timeline",
       "horizon",
       "horizon-xip",
-      "poll-timeline",
     ] as const;
-    if (lax.every((guard) => world.on(guard))) return horizon.believes(record);
-    return !world.on("floor-on-hit") || !world.on("floor-on-store") || horizon.floors.allow(record.entities);
+    return sound.every((guard) => this.world.on(guard)) && this.world.on("poll-timeline");
   }
 
   #keep(record: CachedRecord): void {
@@ -563,6 +574,10 @@ export class Replica {
   /** Runs a statement that writes. `done` gets the timeline that it was written on. */
   #write(write: (db: Db, clockMs: number) => void, done: (timeline: string | undefined) => void): void {
     const { postgres } = this.world;
+    if (!this.host.reaches.writes) {
+      this.host.after(5, () => done(undefined));
+      return;
+    }
     postgres.send(
       this.host,
       WRITE_BUDGET_MS,

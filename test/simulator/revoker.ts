@@ -1,4 +1,4 @@
-import { LEASE_MS } from "../../src/coherence/bounds.ts";
+import { ROW_MS, waited } from "../../src/coherence/bounds.ts";
 import { effectBoundMs, hasTakenEffect, type Member, type Roster } from "../../src/coherence/early-return.ts";
 import { type KeyspaceMode, type RevocationMode, trustMs, weakestMode } from "../../src/coherence/mode.ts";
 import { type ChangeId, hasSeenAll, type Position } from "../../src/coherence/position.ts";
@@ -6,7 +6,7 @@ import type { Entity, OpenTransaction, Server } from "./postgres.ts";
 import type { Replica } from "./replica.ts";
 
 const STATEMENT_BUDGET_MS = 3000;
-const COMMIT_BUDGET_MS = 40_000;
+const COMMIT_BUDGET_MS = 2500;
 const LOOK_AGAIN_MS = 20;
 
 export interface Edit {
@@ -25,7 +25,7 @@ export function change(replica: Replica, edit: Edit, lost: () => void): void {
   const { world, host } = replica;
   const { postgres } = world;
   const keyspaces = world.keyspacesOf(edit.entity);
-  let modes: KeyspaceMode[] = [];
+  let mode: RevocationMode = "available";
 
   postgres.send(
     host,
@@ -39,8 +39,11 @@ export function change(replica: Replica, edit: Edit, lost: () => void): void {
       ];
       const transaction = postgres.begin(server, locks);
       if (transaction === undefined) return undefined;
-      prepare(transaction, edit, server);
-      modes = keyspaces.map((id) => keyspaceMode(server.db.entities.get(id)));
+      mode = modeOf(
+        replica,
+        keyspaces.map((id) => keyspaceMode(server.db.entities.get(id))),
+      );
+      prepare(transaction, edit, mode, server);
       return transaction;
     },
     (transaction) => {
@@ -76,7 +79,7 @@ export function change(replica: Replica, edit: Edit, lost: () => void): void {
           change: transaction,
           stamp: transaction.stamp,
           entity,
-          mode: modeOf(replica, modes),
+          mode,
           fromMs: world.on("bound-from-answer") ? host.monotonicMs : sentMs,
           fromTrueMs: world.on("bound-from-answer") ? world.events.nowMs : sentTrueMs,
           maxWaitMs,
@@ -90,14 +93,13 @@ export function change(replica: Replica, edit: Edit, lost: () => void): void {
 /** RevokeKey once more with the same `request_id`, after an answer that was lost. */
 export function replay(replica: Replica, edit: Edit): void {
   const { world, host } = replica;
-  const keyspaces = world.keyspacesOf(edit.entity);
   world.postgres.send(
     host,
     STATEMENT_BUDGET_MS,
     (server) => {
       if (server.inRecovery) return undefined;
       const done = server.db.requests.get(edit.requestId);
-      return done && { ...done, modes: keyspaces.map((id) => keyspaceMode(server.db.entities.get(id))) };
+      return done;
     },
     (done) => {
       if (done === undefined || edit.allows) return;
@@ -106,14 +108,14 @@ export function replay(replica: Replica, edit: Edit): void {
         world.checker.promise({ entity: edit.entity, stamp: done.stamp, effectiveMs: world.events.nowMs });
         return;
       }
-      const { stamp, entity } = done;
+      const { stamp, entity, mode } = done;
       const { maxWaitMs } = edit;
       awaitEffect(replica, {
         change: done.change,
         stamp,
         entity,
-        // The modes were not locked together with the change.
-        mode: "available",
+        // As it was under the lock: it may have changed since, but for records that have the change as well.
+        mode,
         fromMs: host.monotonicMs,
         fromTrueMs: world.events.nowMs,
         maxWaitMs,
@@ -140,6 +142,7 @@ function awaitEffect(replica: Replica, awaited: Awaited): void {
   const { change: done, mode, fromMs, maxWaitMs } = awaited;
   const fromWallMs = host.read().wallMs;
   const boundMs = boundOf(replica, mode);
+  const { stops } = host;
   let returned = false;
   // Both answer at their time; without them nothing else would end the wait.
   host.after(Math.min(maxWaitMs, boundMs), finish);
@@ -182,8 +185,10 @@ function awaitEffect(replica: Replica, awaited: Awaited): void {
 
   function promise(aheadMs: number, how: string): void {
     const effectiveMs = world.events.nowMs + aheadMs / host.rate;
-    if (mode === "strict") {
-      world.tally.slowestStrictMs = Math.max(world.tally.slowestStrictMs, effectiveMs - awaited.fromTrueMs);
+    // Whoever was stopped meanwhile could not have returned any earlier.
+    if (host.stops === stops) {
+      const slowest = mode === "strict" ? "slowestStrictMs" : "slowestAvailableMs";
+      world.tally[slowest] = Math.max(world.tally[slowest], effectiveMs - awaited.fromTrueMs);
     }
     world.trace(replica.name, `promises ${awaited.entity} (${mode}) ${how}, from ${effectiveMs.toFixed(1)} on`);
     world.checker.promise({ entity: awaited.entity, stamp: awaited.stamp, effectiveMs });
@@ -241,9 +246,9 @@ function readRoster(replica: Replica, done: (roster: Roster | undefined) => void
         const members = read.rows.map((row) => ({
           id: row.id,
           unrenewedForMs: world.on("lapse-by-own-clock")
-            ? (unrenewed.get(row.id) ?? 0)
+            ? (unrenewed.get(row.id) ?? 0) * (world.on("lapse-rates") ? 1 : 1.05)
             : row.expired
-              ? 15 * LEASE_MS * 1.05
+              ? waited(ROW_MS)
               : 0,
           published: further(row.published, published?.get(row.id)),
         }));
@@ -264,7 +269,7 @@ function hint(replica: Replica, entity: string): void {
   if (!world.redis.up || !host.reaches.redis) return;
   replica.pollNow();
   for (const other of world.replicas) {
-    const times = world.prng.chance(0.05) ? 2 : world.prng.chance(0.05) ? 0 : 1;
+    const times = world.prng.chance(world.hintLoss) ? 0 : world.prng.chance(0.05) ? 2 : 1;
     for (let time = 0; time < times; time++) {
       world.events.after(
         world.latencyMs(),
@@ -287,8 +292,8 @@ function keyspaceMode(entity: Entity | undefined): KeyspaceMode {
   return { mode: entity?.mode ?? "available", settled: entity?.settled ?? false };
 }
 
-function prepare(transaction: OpenTransaction, edit: Edit, server: Server): void {
-  const { entity: id, allows, mode, requestId } = edit;
+function prepare(transaction: OpenTransaction, edit: Edit, mode: RevocationMode, server: Server): void {
+  const { entity: id, allows, requestId } = edit;
   const version = (server.db.entities.get(id)?.version ?? 0) + 1;
   const { timeline, xid } = transaction;
   transaction.write = (db) => {
@@ -298,9 +303,9 @@ function prepare(transaction: OpenTransaction, edit: Edit, server: Server): void
       version,
       stamp: transaction.stamp,
       allows,
-      ...(mode === undefined ? {} : { mode, settled: false }),
+      ...(edit.mode === undefined ? {} : { mode: edit.mode, settled: false }),
     });
     db.feed.push({ id, version, xid });
-    db.requests.set(requestId, { change: { timeline, xid }, stamp: transaction.stamp, entity: id });
+    db.requests.set(requestId, { change: { timeline, xid }, stamp: transaction.stamp, entity: id, mode });
   };
 }

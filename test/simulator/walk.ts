@@ -1,6 +1,6 @@
 import type { RevocationMode } from "../../src/coherence/mode.ts";
 import { createPrng, type Prng } from "../harness/prng.ts";
-import { Checker, type Violation } from "./checker.ts";
+import { Checker, type Obligation, type Violation } from "./checker.ts";
 import { createEvents } from "./events.ts";
 import { allFaults, type Fault, faults, longFaults, stop } from "./faults.ts";
 import type { Guard } from "./guards.ts";
@@ -25,6 +25,8 @@ export interface Course {
   /** How likely it is that a message takes 20 ms to 400 ms, or 1 s to 12 s. */
   readonly slow: number;
   readonly late: number;
+  /** How likely it is that a hint is lost. */
+  readonly hintLoss: number;
   /** How likely it is that a change's replica freezes between its last statement and COMMIT. */
   readonly freezeBeforeCommit: number;
   /** What is changed. */
@@ -32,10 +34,13 @@ export interface Course {
   readonly modes: readonly RevocationMode[];
   /** How far clocks run apart: 0 to 1, where 1 is the most that the protocol allows for. */
   readonly drift: number;
+  /** What is certain to happen, beside all that chance adds. */
+  readonly script?: (stage: Stage) => void;
 }
 
 export interface Outcome {
   readonly seed: number;
+  readonly course: Course;
   readonly violations: readonly Violation[];
   readonly tally: Tally;
   readonly admitted: number;
@@ -59,11 +64,21 @@ export function randomCourse(prng: Prng): Course {
     verifyEveryMs: (long ? 6 : 1) * prng.pick([8, 15, 30]),
     slow: prng.pick([0, 0.01, 0.05]),
     late: prng.pick([0, 0, 0.005, 0.02]),
+    hintLoss: prng.pick([0.05, 0.5, 1]),
     freezeBeforeCommit: prng.pick([0, 0.05, 0.2]),
     edits: prng.pick([["key"], ["key", "others"], ["key", "others", "mode"], ["key", "mode"]]),
     modes: prng.pick([["strict"], ["available"], ["strict", "available"], ["strict", "available"]]),
     drift: prng.pick([0, 0.5, 1]),
   };
+}
+
+/** What a scripted walk can do. */
+export interface Stage {
+  readonly world: World;
+  readonly at: (timeMs: number, run: () => void) => void;
+  readonly edit: (replica: Replica, what: Partial<Edit> & Pick<Edit, "entity" | "allows">) => void;
+  /** Rules the network's pace, until it is given back. */
+  readonly pace: (latencyMs: (() => number) | undefined) => void;
 }
 
 /** Lets a service run, break and mend for a while, and says whether it kept its word. */
@@ -72,7 +87,7 @@ export function walk(seed: number, options: { course?: Course; without?: Guard; 
   const drawn = randomCourse(prng);
   const course = options.course ?? drawn;
   const events = createEvents();
-  const checker = new Checker();
+  const checker = new Checker(probe);
   const tally: Tally = {
     verifies: 0,
     fromCache: 0,
@@ -85,10 +100,12 @@ export function walk(seed: number, options: { course?: Course; without?: Guard; 
     ahead: 0,
     anew: 0,
     slowestStrictMs: 0,
+    slowestAvailableMs: 0,
   };
   const trace: string[] = [];
   const things = createThings(course);
   let ids = 0;
+  let pace: (() => number) | undefined;
 
   const replicas: Replica[] = [];
   const sdks: Sdk[] = [];
@@ -99,8 +116,10 @@ export function walk(seed: number, options: { course?: Course; without?: Guard; 
     tally,
     replicas,
     sdks,
+    hintLoss: course.hintLoss,
     on: (guard) => guard !== options.without,
     latencyMs() {
+      if (pace !== undefined) return pace();
       if (prng.chance(course.late)) return 1000 + prng.below(11_000);
       if (prng.chance(course.slow)) return 20 + prng.below(380);
       return 0.2 + prng.next() * 1.5;
@@ -131,11 +150,15 @@ export function walk(seed: number, options: { course?: Course; without?: Guard; 
   let revoked = 0;
   every(course.verifyEveryMs, () => {
     // Some keys that are about to be revoked, and those that just were.
-    const keyId = `key_${Math.max(0, revoked - 3) + prng.below(6)}`;
-    if (!things.entitiesOf.has(keyId)) return;
-    const client = prng.pick([...replicas, ...sdks, ...sdks]);
-    if (client instanceof Sdk) client.host.binding(() => client.verify(keyId))();
-    else if (client.serving) client.host.binding(() => client.verify(keyId, () => {}))();
+    verify(prng.pick([...replicas, ...sdks, ...sdks]), `key_${Math.max(0, revoked - 2) + prng.below(6)}`);
+  });
+  course.script?.({
+    world,
+    at: (timeMs, run) => events.after(timeMs, run),
+    edit,
+    pace: (latencyMs) => {
+      pace = latencyMs;
+    },
   });
   every(course.editEveryMs, () => {
     const replica = prng.pick(replicas);
@@ -150,23 +173,48 @@ export function walk(seed: number, options: { course?: Course; without?: Guard; 
   }
   events.runUntil(course.durationMs);
 
-  return { seed, violations: checker.violations, tally, admitted: checker.admitted, events: events.count, trace };
+  return {
+    seed,
+    course,
+    violations: checker.violations,
+    tally,
+    admitted: checker.admitted,
+    events: events.count,
+    trace,
+  };
 
   function every(averageMs: number, run: () => void): void {
+    if (averageMs === Number.POSITIVE_INFINITY) return;
     events.after(2 * averageMs * prng.next(), () => {
       run();
       every(averageMs, run);
     });
   }
 
-  function edit(replica: Replica, what: Pick<Edit, "entity" | "allows" | "mode">): void {
+  function verify(client: Replica | Sdk, keyId: string): void {
+    if (!things.entitiesOf.has(keyId)) return;
+    if (client instanceof Sdk) client.host.binding(() => client.verify(keyId))();
+    else if (client.serving) client.host.binding(() => client.verify(keyId, () => {}))();
+  }
+
+  /** Looks where a promise would be broken: everywhere, as soon as it holds and for a while. */
+  function probe({ entity, effectiveMs }: Obligation): void {
+    const keyId = entity.startsWith("key_") ? entity : `key_${Math.max(0, revoked - 1) + prng.below(4)}`;
+    for (const afterMs of [0.01, 3, 15, 60, 200, 600, 4000]) {
+      events.after(effectiveMs + afterMs - events.nowMs, () => {
+        for (const client of [...replicas, ...sdks]) verify(client, keyId);
+      });
+    }
+  }
+
+  function edit(replica: Replica, what: Partial<Edit> & Pick<Edit, "entity" | "allows">): void {
     if (!things.keyspacesOf.has(what.entity)) return;
     const frozen = prng.chance(course.freezeBeforeCommit);
     const whole: Edit = {
-      ...what,
       requestId: `request-${world.nextId()}`,
       maxWaitMs: prng.pick([0, 2000, 2000, 100_000]),
       ...(frozen ? { beforeCommit: () => stop(world, replica.host, prng.chance(0.3), 3000 * prng.next()) } : {}),
+      ...what,
     };
     change(replica, whole, () => {
       const other = prng.pick(replicas);
@@ -211,7 +259,7 @@ function createThings(course: Course): Things {
   for (const id of [...owners, ...roles, "ten_0"]) entities.set(id, entity());
   const entitiesOf = new Map<string, string[]>();
   const keyspacesOf = new Map<string, string[]>();
-  for (let index = 0; index < Math.ceil(course.durationMs / course.editEveryMs) * 2 + 10; index++) {
+  for (let index = 0; index < Math.ceil(course.durationMs / Math.min(course.editEveryMs, 1000)) * 2 + 10; index++) {
     const keyId = `key_${index}`;
     const keyspace = `ks_${index % keyspaces.length}`;
     entities.set(keyId, entity());

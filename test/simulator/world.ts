@@ -17,6 +17,8 @@ export interface World {
   readonly replicas: readonly Replica[];
   readonly sdks: readonly Sdk[];
   readonly tally: Tally;
+  /** How likely it is that a hint does not arrive. */
+  readonly hintLoss: number;
   /** Whether a guard is in force. */
   on(guard: Guard): boolean;
   /** How long something takes on the network this time. */
@@ -41,6 +43,7 @@ export interface Tally {
   atBound: number;
   ahead: number;
   anew: number;
-  /** In true time, from the answer to COMMIT to the effective time. */
+  /** In true time, from the answer to COMMIT to the effective time, where the revoker was not itself stopped in between. */
   slowestStrictMs: number;
+  slowestAvailableMs: number;
 }
