@@ -1,4 +1,7 @@
-/** The lean path and the stock handler, side by side: whatever is asked of both, they answer alike. */
+/**
+ * The lean path and the stock handler, side by side: whatever is asked of both, they answer alike. `WIRE_CASES=20000` is the long
+ * version, and another `WIRE_SEED` asks other things.
+ */
 import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { openTestDatabase } from "../harness/postgres.ts";
