@@ -1,6 +1,7 @@
 /** Whether the service wants calls: its store takes changes, and it is not on its way out. */
 export interface ReadinessSwitch {
   ready(): boolean;
+  stopping(): boolean;
   /** Resolves when `ready` may have changed, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>;
   setWritable(writable: boolean): void;
@@ -18,6 +19,7 @@ export function createReadiness(writable: boolean): ReadinessSwitch {
 
   return {
     ready: () => writable && !draining,
+    stopping: () => draining,
     async changed(signal) {
       const aborted = Promise.withResolvers<void>();
       const abort = () => aborted.resolve();

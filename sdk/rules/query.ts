@@ -1,4 +1,4 @@
-import { grants, isPermission, type PermissionSet } from "./permission.ts";
+import { grants, isConcretePermission, type PermissionSet } from "./permission.ts";
 
 /** Levels of the deepest query; a lone permission has one. */
 export const QUERY_DEPTH_MAX = 8;
@@ -67,7 +67,9 @@ function faultIn(query: PermissionQuery, { path, depth }: Place, seen: { terms: 
 
   const inside = path === "" ? kind : `${path}.${kind}`;
   if ("permission" in query) {
-    return isPermission(query.permission) ? undefined : { path: inside, problem: "not a permission" };
+    return isConcretePermission(query.permission)
+      ? undefined
+      : { path: inside, problem: "not a permission, or one with a wildcard" };
   }
   if ("anyOf" in query && query.anyOf.length === 0) return { path: inside, problem: "empty, so nothing satisfies it" };
 

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { decide, parseAddress, shapeOf } from "@clavis/sdk/rules";
+import { decide, parseAddress, shapeOf, type VerifyRecord } from "@clavis/sdk/rules";
 import { DomainError } from "../errors.ts";
 import { digestOf, type Secret } from "../secret.ts";
 import type { Clock } from "../time.ts";
@@ -27,6 +27,8 @@ export interface Credential {
 export interface Authenticator {
   /** A management key that may be used from there now, or the operator. */
   caller(credential: Credential): Promise<Authenticated>;
+  /** The same for who verifies: also in a suspended tenant, whose callers are to hear just that of their customers' keys. */
+  verifier(credential: Credential): Promise<Authenticated>;
   /** The bearer of any secret that Verify would call valid. */
   bearer(credential: Credential): Promise<Authenticated>;
   /** The bearer of any secret that is its key's, or may be again: enough to end the key. Not of one that was rotated away. */
@@ -43,21 +45,12 @@ export function createAuthenticator(parts: {
   const operatorDigests = operatorSecrets.map(digestOf);
 
   return {
-    async caller(credential) {
-      const digest = digestOf(credential.secret);
-      if (operatorDigests.some((known) => sameDigest(known, digest))) {
-        return { principal: { type: "operator" }, rights: unlimitedRights };
-      }
-      // Management keys are never imported, so what has another shape is none, and costs no look-up.
-      if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
-      const known = (await source.find(digest)).find(({ record }) => record.management);
-      if (known === undefined || !isValid(known, credential)) throw rejected();
-      return { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) };
-    },
+    caller: (credential) => callerWhere(credential, (record) => record),
+    verifier: (credential) => callerWhere(credential, (record) => ({ ...record, tenantSuspended: false })),
 
     async bearer(credential) {
       const known = await findAny(credential);
-      if (!isValid(known, credential)) throw rejected();
+      if (!isValid(known.record, credential)) throw rejected();
       return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
     },
 
@@ -70,6 +63,21 @@ export function createAuthenticator(parts: {
     },
   };
 
+  async function callerWhere(
+    credential: Credential,
+    seenAs: (record: VerifyRecord) => VerifyRecord,
+  ): Promise<Authenticated> {
+    const digest = digestOf(credential.secret);
+    if (operatorDigests.some((known) => sameDigest(known, digest))) {
+      return { principal: { type: "operator" }, rights: unlimitedRights };
+    }
+    // Management keys are never imported, so what has another shape is none, and costs no look-up.
+    if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
+    const known = (await source.find(digest)).find(({ record }) => record.management);
+    if (known === undefined || !isValid(seenAs(known.record), credential)) throw rejected();
+    return { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) };
+  }
+
   /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
   async function findAny(credential: Credential): Promise<KnownSecret> {
     if (shapeOf(credential.secret.reveal()) === "malformed") throw rejected();
@@ -79,7 +87,7 @@ export function createAuthenticator(parts: {
     return first;
   }
 
-  function isValid({ record }: KnownSecret, { address }: Credential): boolean {
+  function isValid(record: VerifyRecord, { address }: Credential): boolean {
     const { tenantId, keyspaceId, allowedAddresses } = record;
     // Asked for by few keys, and parsed for these alone.
     const clientIp = allowedAddresses.length === 0 ? undefined : parseAddress(address);

@@ -12,7 +12,8 @@ import { keepOneManagementKey } from "./last-management-key.ts";
 
 /** What may happen to a key between its creation and its end. Each throws KEY_STATE_CONFLICT where its state does not allow it. */
 export interface KeyChanges {
-  update(change: Change, ref: KeyRef, changes: Partial<KeyTerms>): Promise<Key>;
+  /** Throws LAST_MANAGEMENT_KEY unless forced where it takes something from the only one. */
+  update(change: Change, ref: KeyRef, changes: Partial<KeyTerms>, force: boolean): Promise<Key>;
   /** Changes nothing where it is off already. Throws LAST_MANAGEMENT_KEY unless forced. */
   disable(change: Change, ref: KeyRef, force: boolean): Promise<Key>;
   /** Changes nothing where it is on already. */
@@ -27,13 +28,14 @@ export interface KeyChanges {
 
 export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyChanges {
   return {
-    async update(change, ref, changes) {
+    async update(change, ref, changes, force) {
       const { key, keyspace } = await keyFor(change, "update", ref);
       refuseIn(change, key, ["revoked"]);
       const terms = changedTerms(key, changes, keyspace, change.now);
-      // Whoever only takes from a management key gives nothing away.
-      if (keyspace.management && gives(key, terms, change.now)) {
-        needWithin(change.rights, rightsFrom(terms));
+      if (keyspace.management) {
+        // Whoever only takes from a management key gives nothing away, but may lock everybody out.
+        if (isMore(terms, key, change.now)) needWithin(change.rights, rightsFrom(terms));
+        if (isMore(key, terms, change.now)) await keepOneManagementKey(change, keyspace, [key], force);
       }
       return save(change, "key.updated", key, { ...key, ...terms });
     },
@@ -96,11 +98,10 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
   };
 }
 
-/** Whether a management key may do more, or begins to sooner, with these terms. */
-function gives(key: Key, terms: KeyTerms, now: UnixMs): boolean {
-  if (excessOf(rightsFrom(key), rightsFrom(terms)).length > 0) return true;
-  const begins = Math.max(key.notBeforeTime ?? now, now);
-  return Math.max(terms.notBeforeTime ?? now, now) < begins;
+/** Whether a management key may do more under some terms than under others, or begins to sooner. */
+function isMore(terms: KeyTerms, than: KeyTerms, now: UnixMs): boolean {
+  if (excessOf(rightsFrom(than), rightsFrom(terms)).length > 0) return true;
+  return Math.max(terms.notBeforeTime ?? now, now) < Math.max(than.notBeforeTime ?? now, now);
 }
 
 async function save({ tx, now }: Change, type: EventType, before: Key, changed: Key): Promise<Key> {

@@ -35,8 +35,8 @@ const callerRules: Readonly<Record<string, Admit>> = {
   [TenantService.typeName]: operatorOnly,
   [KeyspaceService.typeName]: managementKeyOnly,
   [KeyService.typeName]: managementKeyOnly,
-  [VerifyService.typeName]: managementKeyOnly,
   [AuditService.typeName]: managementKeyOnly,
+  [VerifyService.typeName]: async (authenticator, credential) => noOperator(await authenticator.verifier(credential)),
 };
 
 const selfRules: Readonly<Record<string, Admit>> = {
@@ -57,7 +57,11 @@ async function operatorOnly(...[authenticator, credential]: Parameters<Admit>): 
 }
 
 async function managementKeyOnly(...[authenticator, credential]: Parameters<Admit>): Promise<Authenticated> {
-  const caller = await authenticator.caller(credential);
+  return noOperator(await authenticator.caller(credential));
+}
+
+/** The operator stands above tenants, and has none to act in. */
+function noOperator(caller: Authenticated): Authenticated {
   if (caller.principal.type === "operator")
     throw new DomainError({ reason: "PERMISSION_MISSING", permission: ALL_PERMISSIONS });
   return caller;

@@ -4,6 +4,8 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../gen/grpc
 /** Whether the service takes calls, and a way to hear of changes. */
 export interface Readiness {
   ready(): boolean;
+  /** Whether the service is on its way out, and will not be ready again. */
+  stopping(): boolean;
   /** Resolves when `ready` may have changed, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>;
 }
@@ -29,6 +31,8 @@ export function routeHealth(router: ConnectRouter, readiness: Readiness, service
         const now = known.has(service) ? status() : Status.SERVICE_UNKNOWN;
         if (now !== last) yield { status: now };
         last = now;
+        // All has been said; a watch that stayed would only hold up the end.
+        if (readiness.stopping()) throw new ConnectError("the service is stopping", Code.Unavailable);
         await changed;
       }
       // The caller has gone or its deadline has passed. To end as if all were well would tell it to ask again at once.

@@ -75,7 +75,7 @@ export function routeKeyService(router: ConnectRouter, { changes, keys, clock }:
         if (req.key === undefined) throw invalidField("key", "is required");
         const wanted = termChangesFromProto(req.key, req.updateMask);
         const answer = await run(method.updateKey, req, ctx, async (change) => ({
-          key: show(await keys.update(change, req, wanted)),
+          key: show(await keys.update(change, req, wanted, req.force)),
         }));
         return { ...answer, effectiveTime: effectiveTime() };
       },
