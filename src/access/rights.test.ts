@@ -97,7 +97,7 @@ describe("what lies within rights", () => {
       }),
       { numRuns: 20_000 },
     );
-    expect(passed).toBeGreaterThan(20);
+    expect(passed).toBeGreaterThan(3);
   });
 
   it("is everything for who is unlimited, and oneself for everyone", () => {
