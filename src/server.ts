@@ -33,6 +33,7 @@ import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
 import { createRecordSource } from "./verify/record-source.ts";
 import { createVerifyService } from "./verify/verify-service.ts";
+import { withPlainRequests } from "./wire/plain-request.ts";
 import { createWireHandler } from "./wire/wire-handler.ts";
 
 /** A service that runs. Disposing it drains it: what is under way is finished, then everything is closed. */
@@ -111,7 +112,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     addressOf,
   });
   const handler = withCors(config.corsOrigins, rpc);
-  const check = createRequestCheck();
+  const check = withPlainRequests(createRequestCheck());
   const wire = createWireHandler({
     authenticator,
     answers: createVerifyAnswers({ verify, check, metrics }),

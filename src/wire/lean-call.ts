@@ -14,7 +14,6 @@ import { type AnswerFormat, createAnswerFormats } from "./answer-format.ts";
 import type { Exchange } from "./exchange.ts";
 import { FRAME_HEAD_BYTES, unframe } from "./grpc-frame.ts";
 import type { LeanRequest, MethodName } from "./lean-request.ts";
-import { isPlain } from "./plain-request.ts";
 import { type Arrived, readBody } from "./read-body.ts";
 
 export interface LeanCallParts {
@@ -48,7 +47,7 @@ export function createLeanCalls({ authenticator, answers, check, observer }: Lea
       open(bytes, format) {
         const req = format.readVerify(bytes);
         return {
-          problem: () => (isPlain(req) ? undefined : check(VerifyService.method.verify.input, req)),
+          problem: () => check(VerifyService.method.verify.input, req),
           answer: async (call) => format.writeVerify(await answers.verify(call, req)),
         };
       },

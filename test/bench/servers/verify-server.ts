@@ -12,6 +12,7 @@ import { createRpcHandler, type RpcParts } from "../../../src/rpc/routes.ts";
 import { createVerifyAnswers } from "../../../src/rpc/verify-service.ts";
 import { monotonicSeconds, systemClock } from "../../../src/time.ts";
 import { createVerifyService } from "../../../src/verify/verify-service.ts";
+import { withPlainRequests } from "../../../src/wire/plain-request.ts";
 import { createWireHandler } from "../../../src/wire/wire-handler.ts";
 import { createMemoryKeys } from "./memory-keys.ts";
 
@@ -27,7 +28,7 @@ const common = { authenticator, verify, clock, log, metrics, addressOf, seconds:
 // Verify alone is called; the other services never get as far as these.
 const absent = {} as Pick<RpcParts, "changes" | "keyspaces" | "keys" | "tenants" | "audit">;
 const handler = createRpcHandler({ ...absent, ...common, newId: createIds(clock), readiness: createReadiness(true) });
-const check = createRequestCheck();
+const check = withPlainRequests(createRequestCheck());
 const wire = createWireHandler({
   authenticator,
   answers: createVerifyAnswers({ verify, check, metrics }),
