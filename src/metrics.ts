@@ -20,8 +20,11 @@ export interface PoolCounts {
 /** From a fast verify to the longest wait that a call may have. */
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function createMetrics(parts: { pool: PoolCounts; redisUp: (() => boolean) | undefined }): Metrics {
-  const { pool, redisUp } = parts;
+export function createMetrics(parts: {
+  pools: Readonly<Record<string, PoolCounts>>;
+  redisUp: (() => boolean) | undefined;
+}): Metrics {
+  const { pools, redisUp } = parts;
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
@@ -41,12 +44,14 @@ export function createMetrics(parts: { pool: PoolCounts; redisUp: (() => boolean
   const connections = new Gauge({
     name: "clavis_postgres_connections",
     help: "Connections to Postgres, and calls that wait for one.",
-    labelNames: ["state"],
+    labelNames: ["pool", "state"],
     registers,
     collect() {
-      connections.set({ state: "busy" }, pool.totalCount - pool.idleCount);
-      connections.set({ state: "idle" }, pool.idleCount);
-      connections.set({ state: "waiting" }, pool.waitingCount);
+      for (const [pool, { totalCount, idleCount, waitingCount }] of Object.entries(pools)) {
+        connections.set({ pool, state: "busy" }, totalCount - idleCount);
+        connections.set({ pool, state: "idle" }, idleCount);
+        connections.set({ pool, state: "waiting" }, waitingCount);
+      }
     },
   });
 

@@ -31,7 +31,7 @@ import { createSecrets } from "./secret.ts";
 import { MANAGEMENT_KEY_FILE, openStore } from "./store.ts";
 import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
-import { createRecordSource } from "./verify/record-source.ts";
+import { createRecordSource, READS_MAX } from "./verify/record-source.ts";
 import { createVerifyService } from "./verify/verify-service.ts";
 import { withPlainRequests } from "./wire/plain-request.ts";
 import { createWireHandler } from "./wire/wire-handler.ts";
@@ -55,6 +55,9 @@ export interface ServerOptions {
   readonly leanPath?: boolean;
 }
 
+/** Reads of secrets at the same time, and one connection to ask whether Postgres is there. */
+const LOOKUP_CONNECTIONS = READS_MAX + 1;
+
 /** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
 const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
@@ -63,8 +66,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const { log, clock = systemClock, leanPath = true } = options;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(config));
-  const pool = openPool({ url: store.url.reveal(), connectionsMax: store.connectionsMax, applicationName: "clavis" });
+  const url = store.url.reveal();
+  const pool = openPool({ url, connectionsMax: store.connectionsMax, applicationName: "clavis" });
   stack.defer(() => pool.end());
+  // Of their own, so that neither verdicts nor readiness wait behind changes that wait for each other.
+  const lookups = openPool({ url, connectionsMax: LOOKUP_CONNECTIONS, applicationName: "clavis verify" });
+  stack.defer(() => lookups.end());
   await checkDatabase(pool);
 
   const newId = createIds(clock);
@@ -72,7 +79,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const sealer = createSealer(store.rootKeys);
   const pageTokens = createPageTokens(sealer);
   const transactor = createTransactor({ pool, newId });
-  const source = createRecordSource(createSecretStore(pool));
+  const source = createRecordSource(createSecretStore(lookups));
   const changes = createChangeService({ transactor, sealer, clock });
   const keys = createKeyService({ transactor, pageTokens, newId, newSecret, clock });
   const keyspaces = createKeyspaceService({ transactor, pageTokens, newId });
@@ -82,9 +89,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const authenticator = createAuthenticator({ source, clock, operatorSecrets: store.operatorSecrets });
 
   const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
-  const metrics = createMetrics({ pool, redisUp: redis && (() => redis.up()) });
+  const metrics = createMetrics({ pools: { changes: pool, lookups }, redisUp: redis && (() => redis.up()) });
   const readiness = createReadiness(true);
-  stack.use(startUpkeep({ pool, log, onWritable: (writable) => readiness.setWritable(writable) }));
+  stack.use(startUpkeep({ pool: lookups, log, onWritable: (writable) => readiness.setWritable(writable) }));
 
   if (store.folder !== undefined) {
     const { folder } = store;

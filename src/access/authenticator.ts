@@ -49,16 +49,16 @@ export function createAuthenticator(parts: {
     verifier: (credential) => callerWhere(credential, (record) => ({ ...record, tenantSuspended: false })),
 
     async bearer(credential) {
-      const known = await findAny(credential);
-      if (!isValid(known.record, credential)) throw rejected();
+      const known = (await findAll(credential)).find(({ record }) => isValid(record, credential));
+      if (known === undefined) throw rejected();
       return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
     },
 
     async finder(credential) {
-      const known = await findAny(credential);
-      const { secretStopTime } = known.record;
-      // It is worth nothing any more, so whoever kept it must not end the key that took its place.
-      if (secretStopTime !== null && clock() >= secretStopTime) throw rejected();
+      // A secret that was rotated away is worth nothing any more, so whoever kept it must not end the key that goes on without it.
+      const usable = (await findAll(credential)).filter(({ record }) => !isStopped(record));
+      const known = usable.find(({ record }) => record.revokeTime === null) ?? usable[0];
+      if (known === undefined) throw rejected();
       return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
     },
   };
@@ -79,12 +79,14 @@ export function createAuthenticator(parts: {
   }
 
   /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
-  async function findAny(credential: Credential): Promise<KnownSecret> {
-    if (shapeOf(credential.secret.reveal()) === "malformed") throw rejected();
-    const known = await source.find(digestOf(credential.secret));
-    const first = known.find(({ imported }) => !imported) ?? known[0];
-    if (first === undefined) throw rejected();
-    return first;
+  async function findAll({ secret }: Credential): Promise<readonly KnownSecret[]> {
+    if (shapeOf(secret.reveal()) === "malformed") return [];
+    const known = await source.find(digestOf(secret));
+    return known.toSorted((one, other) => Number(one.imported) - Number(other.imported));
+  }
+
+  function isStopped({ secretStopTime }: VerifyRecord): boolean {
+    return secretStopTime !== null && clock() >= secretStopTime;
   }
 
   function isValid(record: VerifyRecord, { address }: Credential): boolean {

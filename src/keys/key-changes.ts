@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { maskSecret } from "@clavis/sdk/rules";
 import { excessOf, needWithin } from "../access/rights.ts";
 import { type EventType, keySnapshot } from "../audit/event.ts";
@@ -37,7 +38,8 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
         if (isMore(terms, key, change.now)) needWithin(change.rights, rightsFrom(terms));
         if (isMore(key, terms, change.now)) await keepOneManagementKey(change, keyspace, [key], force);
       }
-      return save(change, "key.updated", key, { ...key, ...terms });
+      const changed = { ...key, ...terms };
+      return isDeepStrictEqual(changed, key) ? key : save(change, "key.updated", key, changed);
     },
 
     async disable(change, ref, force) {
@@ -72,7 +74,7 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
         secretCreateTime: now,
         rotation: { previousMaskedSecret: key.maskedSecret, overlapEndTime },
       };
-      await tx.keys.stopSecrets(key.id, overlapEndTime);
+      await tx.keys.stopSecrets(key.id, overlapMs === 0 ? AT_ONCE : overlapEndTime);
       await tx.keys.addSecret(key.id, digestOf(secret));
       return { key: await save(change, "key.rotated", key, rotated), secret };
     },
@@ -82,7 +84,7 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
       const { key } = await keyFor(change, "rotate", ref);
       refuseIn(change, key, ["revoked"]);
       if (key.rotation === null || key.rotation.overlapEndTime <= now) return key;
-      await tx.keys.stopStoppingSecrets(key.id, now);
+      await tx.keys.stopStoppingSecrets(key.id, AT_ONCE);
       return save(change, "key.rotation_completed", key, {
         ...key,
         rotation: { ...key.rotation, overlapEndTime: now },
@@ -97,6 +99,9 @@ export function createKeyChanges({ newSecret }: { newSecret: NewSecret }): KeyCh
     },
   };
 }
+
+/** When a secret stops that is to stop now: before all time, so that no replica's clock, however late, lets it in once more. */
+const AT_ONCE: UnixMs = 0;
 
 /** Whether a management key may do more under some terms than under others, or begins to sooner. */
 function isMore(terms: KeyTerms, than: KeyTerms, now: UnixMs): boolean {

@@ -26,8 +26,8 @@ export interface KeyStore {
   listLocked(query: KeyQuery): Promise<readonly Key[]>;
   /** How many keys of the keyspace are neither revoked nor expired at `now`, not counting `exceptIds`. */
   countLive(keyspaceId: string, now: UnixMs, exceptIds?: readonly string[]): Promise<number>;
-  /** The same for those that may be used at `now`. */
-  countActive(keyspaceId: string, now: UnixMs, exceptIds?: readonly string[]): Promise<number>;
+  /** Of a reserved keyspace, those that may be used at `now` and can make others for all of the tenant. */
+  countAdministrators(keyspaceId: string, now: UnixMs, exceptIds?: readonly string[]): Promise<number>;
 }
 
 export interface NewKey {

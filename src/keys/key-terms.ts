@@ -1,4 +1,5 @@
-import { type CidrResult, canonicalCidr, compilePermissions, isPermission, parseCidr } from "@clavis/sdk/rules";
+import { type CidrResult, canonicalCidr, compilePermissions, grants, isPermission, parseCidr } from "@clavis/sdk/rules";
+import { managementPermissions } from "../access/permissions.ts";
 import { type Rights, rightsOf } from "../access/rights.ts";
 import { DomainError, invalidField } from "../errors.ts";
 import { depthOf } from "../json.ts";
@@ -22,7 +23,7 @@ export function termsOf(draft: KeyDraft, keyspace: Keyspace, now: UnixMs, path =
   const { expiry, ...rest } = draft;
   const terms = checkTerms({ ...rest, expireTime: expiryOf(expiry, keyspace, now) }, path);
   checkGrantable(terms.permissions, keyspace, path);
-  checkScope(terms, keyspace, path);
+  checkManagement(terms, keyspace, path);
   const field = expiry !== undefined && "ttlMs" in expiry ? "ttl" : "expire_time";
   checkExpiry(terms, keyspace, { from: now, now, field: `${path}${field}` });
   return terms;
@@ -41,7 +42,7 @@ export function changedTerms(key: Key, changes: Partial<KeyTerms>, keyspace: Key
     keyspace,
     path,
   );
-  checkScope(terms, keyspace, path);
+  checkManagement(terms, keyspace, path);
   if (terms.expireTime !== key.expireTime) {
     checkExpiry(terms, keyspace, { from: key.secretCreateTime, now, field: `${path}expire_time` });
   }
@@ -118,10 +119,16 @@ function checkGrantable(permissions: readonly string[], keyspace: Keyspace, path
     throw new DomainError({ reason: "PERMISSION_NOT_GRANTABLE", field: `${path}permissions`, permissions: beyond });
 }
 
-function checkScope(terms: KeyTerms, keyspace: Keyspace, path: string): void {
-  if (!keyspace.management && terms.allowedKeyspaceIds.length > 0) {
+function checkManagement({ permissions, allowedKeyspaceIds }: KeyTerms, { management }: Keyspace, path: string): void {
+  if (!management && allowedKeyspaceIds.length > 0) {
     throw invalidField(`${path}allowed_keyspace_ids`, "is for management keys only");
   }
+  const known = Object.keys(managementPermissions);
+  permissions.forEach((permission, index) => {
+    if (management && !known.some((one) => grants(permission, one))) {
+      throw invalidField(`${path}permissions[${index}]`, "is no permission of Clavis, and covers none");
+    }
+  });
 }
 
 /** `from` is what the longest lifetime counts from, `field` what the caller gave. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { tenantIdOf } from "../access/principal.ts";
 import { authorizeKeyspace, need, needEverywhere, seesKeyspace } from "../access/rights.ts";
 import { keyspaceSnapshot } from "../audit/event.ts";
@@ -81,8 +82,9 @@ export function createKeyspaceService(parts: {
 
     async update(change, ref, changes) {
       const keyspace = await changeable(change, "update", ref);
+      checkPolicy({ ...keyspace, ...changes }, "keyspace.");
+      if (isDeepStrictEqual({ ...keyspace, ...changes }, keyspace)) return keyspace;
       const changed = changePolicy(keyspace, changes, change.now);
-      checkPolicy(changed, "keyspace.");
       await change.tx.keyspaces.update(changed);
       change.tx.audit.append([
         { type: "keyspace.updated", before: keyspaceSnapshot(keyspace), after: keyspaceSnapshot(changed) },

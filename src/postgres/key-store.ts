@@ -10,6 +10,9 @@ const changeableColumns = keyColumns.filter(
   (column) => !["tenant_id", "keyspace_id", "key_id", "create_time"].includes(column),
 );
 
+/** Every permission that grants `clavis.management_keys.create`. */
+const ADMINISTRATOR = ["*", "clavis.*", "clavis.management_keys.*", "clavis.management_keys.create"];
+
 export function createKeyStore(db: Db, tenantId: string): KeyStore {
   const tenant_id = toUuid("ten", tenantId);
   return {
@@ -82,12 +85,13 @@ export function createKeyStore(db: Db, tenantId: string): KeyStore {
     async countLive(keyspaceId, now, exceptIds = []) {
       return count(keyspaceId, exceptIds, sql`revoke_time is null and coalesce(expire_time > ${toTime(now)}, true)`);
     },
-    async countActive(keyspaceId, now, exceptIds = []) {
+    async countAdministrators(keyspaceId, now, exceptIds = []) {
       const time = toTime(now);
       return count(
         keyspaceId,
         exceptIds,
-        sql`revoke_time is null and not disabled and coalesce(expire_time > ${time}, true) and coalesce(not_before_time <= ${time}, true)`,
+        sql`revoke_time is null and not disabled and coalesce(expire_time > ${time}, true)
+            and coalesce(not_before_time <= ${time}, true) and allowed_keyspace_ids = '{}' and permissions && ${ADMINISTRATOR}::text[]`,
       );
     },
   };

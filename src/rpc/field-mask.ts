@@ -1,6 +1,6 @@
 import { type DescMessage, isFieldSet, type MessageShape } from "@bufbuild/protobuf";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { DomainError } from "../errors.ts";
+import { DomainError, invalidField } from "../errors.ts";
 
 /** For each field of a resource that an update may change, what the message says of it. */
 export type Changeable<Message, Terms> = Readonly<Record<string, (message: Message) => Partial<Terms>>>;
@@ -20,6 +20,9 @@ export function changesIn<Desc extends DescMessage, Terms extends object>(
   refuseOthers(paths, names);
   const isSet = (name: string) => schema.fields.some((field) => field.name === name && isFieldSet(message, field));
   const named = paths.length === 0 ? names.filter(isSet) : paths.includes("*") ? names : paths;
+  // As `disabled: false` without a mask: told that all is done, its sender would take the thing for enabled.
+  if (named.length === 0)
+    throw invalidField("update_mask", "is needed to set fields to their defaults; nothing is set otherwise");
   return Object.assign({}, ...named.map((name) => changeable[name]?.(message)));
 }
 

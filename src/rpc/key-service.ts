@@ -73,9 +73,10 @@ export function routeKeyService(router: ConnectRouter, { changes, keys, clock }:
       async updateKey(req, ctx) {
         // The contract requires `key`.
         if (req.key === undefined) throw invalidField("key", "is required");
+        const etag = req.etag || req.key.etag;
         const wanted = termChangesFromProto(req.key, req.updateMask);
         const answer = await run(method.updateKey, req, ctx, async (change) => ({
-          key: show(await keys.update(change, req, wanted, req.force)),
+          key: show(await keys.update(change, { keyId: req.keyId, etag }, wanted, req.force)),
         }));
         return { ...answer, effectiveTime: effectiveTime() };
       },

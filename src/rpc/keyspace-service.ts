@@ -33,9 +33,10 @@ export function routeKeyspaceService(
     async updateKeyspace(req, ctx) {
       // The contract requires `keyspace`.
       if (req.keyspace === undefined) throw invalidField("keyspace", "is required");
+      const etag = req.etag || req.keyspace.etag;
       const wanted = policyChangesFromProto(req.keyspace, req.updateMask);
       const answer = await run(method.updateKeyspace, req, ctx, async (change) => {
-        const keyspace = await keyspaces.update(change, req, wanted);
+        const keyspace = await keyspaces.update(change, { keyspaceId: req.keyspaceId, etag }, wanted);
         return { keyspace: keyspaceToProto(keyspace) };
       });
       return { ...answer, effectiveTime: timeToProto(changes.effectiveTime()) };

@@ -49,13 +49,14 @@ export function routeTenantService(router: ConnectRouter, { changes, tenants, ne
     async updateTenant(req, ctx) {
       // The contract requires `tenant`.
       if (req.tenant === undefined) throw invalidField("tenant", "is required");
+      const etag = req.etag || req.tenant.etag;
       const wanted = tenantChangesFromProto(req.tenant, req.updateMask);
       const answer = await run(
         method.updateTenant,
         req,
         ctx,
         async (change) => ({
-          tenant: tenantToProto(await tenants.update(change, req.etag, wanted)),
+          tenant: tenantToProto(await tenants.update(change, etag, wanted)),
         }),
         req.tenantId,
       );

@@ -64,7 +64,7 @@ export function verifiedKeyToProto({ record, facts }: KnownSecret): VerifiedKey 
     permissions: [...facts.permissions],
     metadata: facts.metadata as never,
     ...optionalTimeToProto("expireTime", record.expireTime),
-    ...optionalTimeToProto("secretStopTime", record.secretStopTime),
+    ...optionalTimeToProto("secretStopTime", record.secretStopTime || null),
   });
 }
 

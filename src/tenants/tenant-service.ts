@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { ALL_PERMISSIONS } from "../access/permissions.ts";
 import { keyspaceSnapshot, tenantSnapshot } from "../audit/event.ts";
 import type { Call } from "../call.ts";
@@ -90,6 +91,7 @@ export function createTenantService({ transactor, keys, pageTokens, newId }: Par
       const tenant = await existing(tx.tenantId, tx.tenants.findLocked(tx.tenantId));
       checkEtag(tenant, etag);
       if (changes.displayName === "") throw invalidField("tenant.display_name", "must not be empty");
+      if (isDeepStrictEqual({ ...tenant, ...changes }, tenant)) return tenant;
       const changed: Tenant = { ...tenant, ...changes, version: tenant.version + 1, updateTime: now };
       await tx.tenants.update(changed);
       tx.audit.append([{ type: "tenant.updated", before: tenantSnapshot(tenant), after: tenantSnapshot(changed) }]);

@@ -35,7 +35,7 @@ export interface RecordSource {
 }
 
 /** Reads at the same time. A flood of forged secrets makes these few reads larger, and leaves the other connections to everybody else. */
-const READS_MAX = 4;
+export const READS_MAX = 4;
 
 /** Digests in one read. What is beyond waits for the next. */
 const BATCH_MAX = 500;

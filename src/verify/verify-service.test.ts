@@ -71,7 +71,9 @@ describe("verifyBatch", () => {
       ...requests.map(() => "malformed"),
       {
         reason: "INVALID_REQUEST",
-        violations: [{ field: "query.any_of.queries[0].permission", description: "not a permission, or one with a wildcard" }],
+        violations: [
+          { field: "query.any_of.queries[0].permission", description: "not a permission, or one with a wildcard" },
+        ],
       },
     ]);
     expect(asked).toEqual([]);

@@ -77,8 +77,11 @@ const statements = [
     foreign key (tenant_id, keyspace_id) references clavis.keyspaces (tenant_id, keyspace_id) on delete cascade,
     unique (tenant_id, key_id)
   )`,
+  // One for each order of a list, by the very expression that it is ordered by.
   `create index keys_by_create_time on clavis.keys (tenant_id, keyspace_id, create_time, key_id)`,
-  `create index keys_by_expire_time on clavis.keys (tenant_id, keyspace_id, expire_time, key_id)`,
+  `create index keys_by_display_name on clavis.keys (tenant_id, keyspace_id, display_name collate "C", key_id)`,
+  `create index keys_by_expire_time
+    on clavis.keys (tenant_id, keyspace_id, (coalesce(expire_time, to_timestamp(8640000000000))), key_id)`,
   `create index keys_by_owner on clavis.keys (tenant_id, owner_id, create_time) where owner_id <> ''`,
 
   // One digest is known once within a tenant. Across tenants it may be known twice, since imports cannot be told apart from the
