@@ -9,7 +9,7 @@ export function parseInstant(text: string): Date | undefined {
   return INSTANT.test(text) && !Number.isNaN(instant.getTime()) ? instant : undefined;
 }
 
-/** To the second where that is exact, as `2027-01-31T00:00:00Z`. */
+/** To the second, as `2027-01-31T00:00:00Z`: people need no more, and programs have JSON. */
 export function formatInstant(instant: Date): string {
-  return instant.toISOString().replace(".000Z", "Z");
+  return instant.toISOString().replace(/\.\d{3}Z$/, "Z");
 }

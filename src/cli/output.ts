@@ -76,7 +76,7 @@ export function createOutput({ stdout, stderr }: Terminal, format: Format): Outp
 
     async list(view, open, limit = format === "json" ? Number.POSITIVE_INFINITY : TABLE_LIMIT) {
       const fields = view.filter(({ column }) => column !== undefined);
-      const columns = fields.map(({ name, column }) => ({ title: name, elastic: column === "elastic" }));
+      const columns = fields.map(({ name, column, spare }) => ({ title: name, elastic: column === "elastic", spare }));
       const layOut = createTable({ columns, width, paint });
       let listed = 0;
       for await (const { items, nextPageToken } of open(Math.min(limit, PAGE_SIZE_MAX)).pages()) {

@@ -5,6 +5,8 @@ export interface Column {
   readonly title: string;
   /** Gives way where the terminal is too narrow; others, such as ids, are useless unless whole. */
   readonly elastic?: boolean;
+  /** Left out where the terminal is too narrow for it, the highest number first; without a number it never is. */
+  readonly spare?: number | undefined;
 }
 
 export interface Cell {
@@ -23,32 +25,38 @@ const GAP = "  ";
 const ELASTIC_MIN = 8;
 
 /**
- * Lays out rows as they come, page by page. The first call decides on the widths, for lines that are printed cannot be
- * moved any more, and has the titles as its first line.
+ * Lays out rows as they come, page by page. The first call decides on columns and widths, for lines that are printed cannot
+ * be moved any more, and has the titles as its first line.
  */
 export function createTable({ columns, width, paint }: TableOptions): (rows: readonly (readonly Cell[])[]) => string[] {
-  let widths: readonly number[] | undefined;
-
-  function line(cells: readonly Cell[], sizes: readonly number[]): string {
-    const parts = cells.map(({ text, tone }, index) => {
-      const size = sizes[index] ?? 0;
-      const shown = columns[index]?.elastic === true ? clip(printable(text), size) : printable(text);
-      const filled = index === cells.length - 1 ? shown : fill(shown, size);
-      return tone === undefined ? filled : paint(tone, filled);
-    });
-    return parts.join(GAP).trimEnd();
-  }
+  let layout: Layout | undefined;
 
   return (rows) => {
-    if (widths !== undefined) {
-      const sizes = widths;
-      return rows.map((row) => line(row, sizes));
-    }
-    const sizes = fitWidths(columns, rows, width);
-    widths = sizes;
-    const titles = columns.map(({ title }) => ({ text: title, tone: "quiet" as const }));
-    return [titles, ...rows].map((row) => line(row, sizes));
+    if (layout !== undefined) return lines(rows, layout);
+    layout = fitLayout(columns, rows, width);
+    return lines([columns.map(({ title }) => ({ text: title, tone: "quiet" })), ...rows], layout);
   };
+
+  function lines(rows: readonly (readonly Cell[])[], layout: Layout): string[] {
+    return rows.map((row) => {
+      const parts = layout.map(({ index, elastic, size }, place) => {
+        const { text, tone } = row[index] ?? { text: "" };
+        const shown = elastic ? clip(printable(text), size) : printable(text);
+        const filled = place === layout.length - 1 ? shown : fill(shown, size);
+        return tone === undefined ? filled : paint(tone, filled);
+      });
+      return parts.join(GAP).trimEnd();
+    });
+  }
+}
+
+/** The columns that are shown, by their places among all, and how wide each is. */
+type Layout = readonly Place[];
+
+interface Place {
+  readonly index: number;
+  readonly elastic: boolean;
+  readonly size: number;
 }
 
 /** Names and values, one pair a line, the values aligned. */
@@ -63,29 +71,29 @@ export function renderPairs(
   });
 }
 
-/** How wide each column is to be: as its widest cell, but elastic ones share what the terminal has left. */
-export function fitWidths(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  width: number | undefined,
-): readonly number[] {
-  const sizes = columns.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => widthOf(printable(row[index]?.text ?? "")))),
-  );
-  if (width === undefined) return sizes;
+/** Each column as wide as its widest cell; on a terminal those that it has room for, of which elastic ones share the rest. */
+function fitLayout(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number | undefined): Layout {
+  const places = columns.map(({ title, elastic = false, spare = 0 }, index) => {
+    const size = Math.max(title.length, ...rows.map((row) => widthOf(printable(row[index]?.text ?? ""))));
+    return { index, elastic, spare, size };
+  });
+  if (width === undefined) return places;
+
+  const least = (place: Place) => ({ ...place, size: place.elastic ? Math.min(place.size, ELASTIC_MIN) : place.size });
+  let kept: Place[] = [];
+  for (const place of places.toSorted((a, b) => a.spare - b.spare)) {
+    if (place.spare === 0 || totalOf([...kept, place].map(least)) <= width) kept.push(place);
+  }
+  kept = kept.toSorted((a, b) => a.index - b.index);
   for (;;) {
-    const excess = sizes.reduce((sum, size) => sum + size, 0) + GAP.length * (columns.length - 1) - width;
-    const widest = widestElastic(columns, sizes);
-    if (excess <= 0 || widest === undefined) return sizes;
-    sizes[widest] = (sizes[widest] ?? 0) - 1;
+    const widest = kept
+      .filter(({ elastic, size }) => elastic && size > ELASTIC_MIN)
+      .toSorted((a, b) => b.size - a.size)[0];
+    if (widest === undefined || totalOf(kept) <= width) return kept;
+    kept = kept.map((place) => (place === widest ? { ...place, size: place.size - 1 } : place));
   }
 }
 
-function widestElastic(columns: readonly Column[], sizes: readonly number[]): number | undefined {
-  let widest: number | undefined;
-  for (const [index, size] of sizes.entries()) {
-    if (columns[index]?.elastic !== true || size <= ELASTIC_MIN) continue;
-    if (widest === undefined || size > (sizes[widest] ?? 0)) widest = index;
-  }
-  return widest;
+function totalOf(places: readonly Place[]): number {
+  return places.reduce((sum, { size }) => sum + size, GAP.length * (places.length - 1));
 }

@@ -28,6 +28,8 @@ export interface Field<T> {
   readonly of: (item: T) => string;
   /** Whether lists have a column for it, and whether that may be narrowed. */
   readonly column?: "fixed" | "elastic";
+  /** Lists on a narrow terminal do without it, the highest number first. */
+  readonly spare?: number;
   readonly tone?: (item: T) => Tone | undefined;
 }
 
@@ -42,9 +44,9 @@ export const keyView: View<Key> = [
   { name: "id", of: ({ id }) => id, column: "fixed" },
   { name: "name", of: ({ displayName }) => displayName, column: "elastic" },
   { name: "state", of: ({ state }) => states.wordOf(state), column: "fixed", tone: ({ state }) => stateTones[state] },
-  { name: "secret", of: ({ maskedSecret }) => maskedSecret, column: "elastic" },
-  { name: "owner", of: ({ ownerId }) => ownerId, column: "elastic" },
-  { name: "expires", of: ({ expireTime }) => time(expireTime), column: "fixed" },
+  { name: "secret", of: ({ maskedSecret }) => maskedSecret, column: "fixed", spare: 1 },
+  { name: "owner", of: ({ ownerId }) => ownerId, column: "elastic", spare: 3 },
+  { name: "expires", of: ({ expireTime }) => time(expireTime), column: "fixed", spare: 2 },
   { name: "not before", of: ({ notBeforeTime }) => time(notBeforeTime) },
   { name: "permissions", of: ({ permissions }) => permissions.join(" ") },
   { name: "addresses", of: ({ allowedAddresses }) => allowedAddresses.join(" ") },
@@ -75,10 +77,10 @@ export const keyspaceView: View<Keyspace> = [
   { name: "name", of: ({ displayName }) => displayName, column: "elastic" },
   { name: "prefix", of: ({ prefix }) => prefix, column: "fixed" },
   { name: "earlier prefixes", of: ({ earlierPrefixes }) => earlierPrefixes.join(" ") },
-  { name: "default ttl", of: ({ defaultTtl }) => span(defaultTtl), column: "fixed" },
-  { name: "max ttl", of: ({ maxTtl }) => span(maxTtl), column: "fixed" },
-  { name: "grants", of: ({ grantablePermissions }) => grantablePermissions.join(" "), column: "elastic" },
-  { name: "note", of: keyspaceNote, column: "fixed", tone: ({ disabled }) => (disabled ? "wary" : "quiet") },
+  { name: "default ttl", of: ({ defaultTtl }) => span(defaultTtl), column: "fixed", spare: 4 },
+  { name: "max ttl", of: ({ maxTtl }) => span(maxTtl), column: "fixed", spare: 2 },
+  { name: "grants", of: ({ grantablePermissions }) => grantablePermissions.join(" "), column: "elastic", spare: 3 },
+  { name: "note", of: keyspaceNote, column: "fixed", spare: 1, tone: ({ disabled }) => (disabled ? "wary" : "quiet") },
   { name: "created", of: ({ createTime }) => time(createTime) },
   { name: "updated", of: ({ updateTime }) => time(updateTime) },
   { name: "etag", of: ({ etag }) => etag },
@@ -95,13 +97,13 @@ export const tenantView: View<Tenant> = [
 ];
 
 export const eventView: View<Event> = [
-  { name: "sequence", of: ({ sequence }) => String(sequence), column: "fixed" },
+  { name: "sequence", of: ({ sequence }) => String(sequence), column: "fixed", spare: 1 },
   { name: "time", of: (event) => time(event.time), column: "fixed" },
   { name: "type", of: ({ type }) => type, column: "fixed" },
-  { name: "actor", of: ({ actor }) => actorText(actor), column: "fixed" },
+  { name: "actor", of: ({ actor }) => actorText(actor), column: "fixed", spare: 3 },
   { name: "target", of: ({ targets }) => targetText(targets[0]), column: "fixed" },
-  { name: "changed", of: ({ changedFields }) => changedFields?.paths.join(" ") ?? "", column: "elastic" },
-  { name: "address", of: ({ address }) => address, column: "fixed" },
+  { name: "changed", of: ({ changedFields }) => changedFields?.paths.join(" ") ?? "", column: "elastic", spare: 2 },
+  { name: "address", of: ({ address }) => address, column: "fixed", spare: 4 },
 ];
 
 export const verdictView: View<VerifyResponse> = [
