@@ -1,6 +1,7 @@
 export { ClavisError, type Violation } from "../errors/clavis-error.ts";
 export type { ClientReason, Reason, ServiceReason } from "../errors/reason.ts";
 export type { StatusCode } from "../errors/status-code.ts";
+export { type OutcomeName, outcomeName } from "../guard/refusal.ts";
 export type { PermissionQuery } from "../rules/index.ts";
 export type { Audit } from "./audit.ts";
 export type { CallOptions } from "./call.ts";
