@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Span } from "@clavis/sdk";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { usageFailure } from "./command-failure.ts";
 import type { EnumWords } from "./enum-words.ts";
 import { parseInstant } from "./instant.ts";
 import type { Format } from "./output.ts";
@@ -98,6 +99,14 @@ export function toSpan(text: string): Span {
 
 export function toInstant(text: string): Date {
   return parseInstant(text) ?? refuse("Expected a date such as 2027-01-31, or date and time with a zone.");
+}
+
+/** Refuses an update in which nothing is to be changed. */
+export function needChange<T extends object>(changes: T): T {
+  if (Object.values(changes).every((value) => value === undefined)) {
+    throw usageFailure("there is nothing to change: say what with an option, see --help");
+  }
+  return changes;
 }
 
 function toLimit(text: string): number {

@@ -25,7 +25,7 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
-      outputError: (text, write) => write(withoutArguments(text)),
+      outputError: (text, write) => write(withoutArguments(text).replace(/^error:/, nameIn(terminal))),
     });
   program.commandsGroup("Calling a service:");
   addKeyspaces(program, terminal);
@@ -37,16 +37,21 @@ export function createProgram(terminal: Terminal): Command {
 }
 
 /** Runs the command that `argv` asks for, and tells people what went wrong. What it throws is a bug. */
-export async function runProgram(program: Command, argv: readonly string[], { stderr }: Terminal): Promise<ExitCode> {
+export async function runProgram(program: Command, argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
     await program.parseAsync(argv);
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (!(error instanceof CommandFailure)) throw error;
-    if (error.message !== "") stderr.write(`${createPaint(stderr)("bad", "clavis:")} ${error.message}\n`);
+    if (error.message !== "") terminal.stderr.write(`${nameIn(terminal)} ${error.message}\n`);
     return error.exitCode;
   }
+}
+
+/** What every error begins with. */
+function nameIn({ stderr }: Terminal): string {
+  return createPaint(stderr)("bad", "clavis:");
 }
 
 /**

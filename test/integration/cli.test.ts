@@ -253,8 +253,21 @@ describe("a failure", () => {
   });
 
   it("to understand a command is told apart from others", async () => {
-    for (const args of [["keys"], ["keys", "rotate", "key_1", "--overlap", "90"]]) {
-      expect((await clavis(args)).code).toBe(2);
+    const env = { CLAVIS_OPERATOR_KEY: service.operatorToken };
+    expect((await clavis(["keys"])).code).toBe(2);
+    for (const args of [
+      ["keys", "rotate", "key_1", "--overlap", "90"],
+      ["keys", "lst"],
+      ["keys", "get"],
+      ["keys", "update", "key_1", "--etag", "1"],
+      ["keyspaces", "update", "acme_live"],
+      ["tenants", "update", "ten_1"],
+    ]) {
+      expect(await clavis(args, { env })).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringMatching(/^clavis: /),
+      });
     }
   });
 });

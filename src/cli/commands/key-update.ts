@@ -1,6 +1,6 @@
 import type { KeyChanges } from "@clavis/sdk";
 import type { Command } from "commander";
-import { addChangeOptions, addCommand, type ChangeOptions, listOption, pick } from "../options.ts";
+import { addChangeOptions, addCommand, type ChangeOptions, listOption, needChange, pick } from "../options.ts";
 import { type SessionOptions, withSession } from "../session.ts";
 import type { Terminal } from "../terminal.ts";
 import { keyView } from "../views.ts";
@@ -29,7 +29,7 @@ export function addKeyUpdate(group: Command, terminal: Terminal): void {
     withSession(terminal, "management", options, async ({ clavis, output }) => {
       const changes: KeyChanges = { displayName: options.displayName, ...termsFrom(options) };
       for (const name of options.clear ?? []) Object.assign(changes, cleared[name]);
-      const answer = await clavis.keys.update(keyId, changes, pick(options, "etag", "maxWait"));
+      const answer = await clavis.keys.update(keyId, needChange(changes), pick(options, "etag", "maxWait"));
       await output.answer(keyView, answer.key, answer);
     }),
   );

@@ -7,6 +7,7 @@ import {
   type ChangeOptions,
   limitOption,
   listOption,
+  needChange,
   pick,
   spanOption,
 } from "../options.ts";
@@ -74,6 +75,7 @@ export function addKeyspaces(program: Command, terminal: Terminal): void {
         grantablePermissions: options.grant,
         ...clearedBy(options.clear),
       };
+      needChange(changes);
       const id = await findKeyspace(clavis, keyspace);
       const answer = await clavis.keyspaces.update(id, changes, pick(options, "etag", "maxWait"));
       await output.answer(keyspaceView, answer.keyspace, answer);

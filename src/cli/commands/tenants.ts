@@ -1,6 +1,14 @@
 import type { CreateTenantInput, TenantChanges } from "@clavis/sdk";
 import type { Command } from "commander";
-import { addChangeOptions, addCommand, type ChangeOptions, limitOption, pick, withSecret } from "../options.ts";
+import {
+  addChangeOptions,
+  addCommand,
+  type ChangeOptions,
+  limitOption,
+  needChange,
+  pick,
+  withSecret,
+} from "../options.ts";
 import { type SessionOptions, withSession } from "../session.ts";
 import type { Terminal } from "../terminal.ts";
 import { keyView, tenantView } from "../views.ts";
@@ -46,7 +54,7 @@ export function addTenants(program: Command, terminal: Terminal): void {
     .option("--no-suspended", "let its keys be used again");
   addChangeOptions(update).action((tenantId: string, options: SessionOptions & ChangeOptions & TenantChanges) =>
     withSession(terminal, "operator", options, async ({ clavis, output }) => {
-      const changes = pick(options, "displayName", "suspended");
+      const changes = needChange(pick(options, "displayName", "suspended"));
       const answer = await clavis.tenants.update(tenantId, changes, pick(options, "etag", "maxWait"));
       await output.answer(tenantView, answer.tenant, answer);
     }),
