@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import process from "node:process";
 import { createProgram, runProgram } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";

@@ -23,9 +23,15 @@ export async function serve(host: Host): Promise<void> {
     catchLast(host, log);
     // From here on, so that a signal during the start is not lost.
     const stop = stopRequest(host);
-    void stop.then(() => armWatchdog(host, log));
+    let stopping = false;
+    void stop.then(() => {
+      stopping = true;
+      armWatchdog(host, log);
+    });
 
     await using server = await startServer(config, { log });
+    // Whoever has asked for the end meanwhile must not read that it is ready.
+    if (stopping) return log.info("stopping");
     greet(host, config, server);
     log.info({ url: server.url, operationsUrl: server.operationsUrl }, "serving");
     const failure = await Promise.race([stop, server.failed]);

@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { createClavis, Outcome } from "@clavis/sdk";
 import { describe, expect, it } from "vitest";
+import { startCommand } from "../harness/clavis-command.ts";
 import { openTestDatabase } from "../harness/postgres.ts";
 import { openTestService, testEnvironment } from "../harness/service.ts";
 import { runServiceToItsEnd, type ServiceProcess, startServiceProcess } from "../harness/service-process.ts";
@@ -82,6 +85,19 @@ describe("services on one Postgres", () => {
 });
 
 describe("an embedded service", { timeout: 60_000 }, () => {
+  it("does not say that it is ready where it was told to stop while it started", async () => {
+    await using folder = await openTemporaryFolder();
+    const dataDir = join(folder.path, "data");
+    const env = { CLAVIS_LISTEN: "127.0.0.1:0", CLAVIS_METRICS_LISTEN: "off", CLAVIS_DATA_DIR: dataDir };
+    await using command = startCommand(["serve"], env);
+    const printed = text(command.stdout);
+    await until("it makes its folder", () => existsSync(dataDir));
+    command.signal("SIGTERM");
+    expect(await command.exited).toMatchObject({ code: 0 });
+    expect(await printed).not.toContain("ready");
+    expect(processesIn(dataDir)).toEqual([]);
+  });
+
   it("keeps others off its folder, its key from other users, its data over a restart, and dies with all that is its own", async () => {
     await using folder = await openTemporaryFolder();
     const dataDir = join(folder.path, "data");
