@@ -31,3 +31,15 @@ it("says where it tried, and where the credential came from", () => {
   expect(describeError(unreachable, connection)).toContain("http://127.0.0.1:8420");
   expect(describeError(rejected, connection)).toContain("CLAVIS_KEY");
 });
+
+it("says which scheme to try where one side seems to speak TLS and the other does not", () => {
+  const describeAt = (url: string, message: string) =>
+    describeError(new ClavisError({ reason: "UNREACHABLE", code: "UNAVAILABLE", message, retryable: true }), {
+      ...connection,
+      url,
+    });
+  const ended = "http/2 stream closed with error code CANCEL (0x8)";
+  expect(describeAt("http://127.0.0.1:8420", ended)).toContain("is https://127.0.0.1:8420.");
+  expect(describeAt("https://127.0.0.1:8420", ended)).toContain("Is the service running");
+  expect(describeAt("https://127.0.0.1:8420", "ERR_SSL_WRONG_VERSION_NUMBER")).toContain("is http://127.0.0.1:8420.");
+});

@@ -11,7 +11,7 @@ export function describeError(error: ClavisError, connection: Connection): strin
   const { reason, message, violations, facts, callId } = error;
   // That message is made of the violations, which follow one by one.
   const headline = reason === "INVALID_REQUEST" && violations.length > 0 ? "the request is not right" : message;
-  const advice = advices[reason]?.(connection);
+  const advice = advices[reason]?.(connection, message);
   return [
     `${reason}: ${headline}`,
     ...violations.map(({ field, description }) => `  ${field === "" ? "" : `${field}: `}${description}`),
@@ -21,8 +21,24 @@ export function describeError(error: ClavisError, connection: Connection): strin
   ].join("\n");
 }
 
-const advices: Readonly<Record<string, (connection: Connection) => string>> = {
-  UNREACHABLE: ({ url }) => `Is the service running at ${url}? Another address goes into --url or CLAVIS_URL.`,
+const advices: Readonly<Record<string, (connection: Connection, message: string) => string>> = {
+  UNREACHABLE: ({ url }, message) =>
+    otherScheme(url, message) ?? `Is the service running at ${url}? Another address goes into --url or CLAVIS_URL.`,
   CREDENTIAL_REJECTED: ({ source }) => `The credential came from ${source}.`,
   LAST_MANAGEMENT_KEY: () => "Say --force if that is meant.",
 };
+
+/**
+ * What to try where one side seems to speak TLS and the other does not. A port with TLS ends a connection without it as soon
+ * as it has read from it, as a service does that is killed meanwhile: hence the "if".
+ */
+function otherScheme(url: string, message: string): string | undefined {
+  const { protocol, host } = new URL(url);
+  if (protocol === "http:" && message.includes("error code CANCEL")) {
+    return `The connection was ended. If the service speaks TLS there, its address for --url or CLAVIS_URL is https://${host}.`;
+  }
+  if (protocol === "https:" && message.includes("ERR_SSL_WRONG_VERSION_NUMBER")) {
+    return `No TLS is spoken there: perhaps the address for --url or CLAVIS_URL is http://${host}.`;
+  }
+  return undefined;
+}

@@ -8,6 +8,7 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../src/gen/grpc/health/v1/health_pb.ts";
 import { createCertificate, type TestCertificate } from "../harness/certificate.ts";
+import { runCommand } from "../harness/clavis-command.ts";
 import { openTestService, type TestService } from "../harness/service.ts";
 import { openTemporaryFolder } from "../harness/temporary-folder.ts";
 
@@ -59,9 +60,21 @@ describe("with a certificate", () => {
 
   it("has nothing for those who speak in clear text", async () => {
     await using service = await openTlsService();
-    await expect(fetch(service.url.replace("https:", "http:"))).rejects.toThrow();
+    await expect(fetch(httpOf(service.url))).rejects.toThrow();
     const [, open] = ways[0] ?? [];
     expect(await (open ? check(open(service.url, {})) : undefined)).toBe(Status.SERVING);
+  });
+});
+
+describe("a command that has http and https mixed up", () => {
+  it("says which of them to try", async () => {
+    await using service = await openTlsService();
+    const clear = await runCommand(["keys", "list"], { CLAVIS_KEY: "a-token", CLAVIS_URL: httpOf(service.url) });
+    expect(clear).toMatchObject({ code: 1, stderr: expect.stringContaining(`is ${service.url}.`) });
+
+    await using other = await openTestService();
+    const tls = await runCommand(["keys", "list"], { CLAVIS_KEY: "a-token", CLAVIS_URL: httpsOf(other.url) });
+    expect(tls).toMatchObject({ code: 1, stderr: expect.stringContaining(`is ${other.url}.`) });
   });
 });
 
@@ -76,6 +89,14 @@ describe("with an authority for clients", () => {
     expect(await check(open(service.url, customer))).toBe(Status.SERVING);
   });
 });
+
+function httpOf(url: string): string {
+  return url.replace("https:", "http:");
+}
+
+function httpsOf(url: string): string {
+  return url.replace("http:", "https:");
+}
 
 interface TlsService extends AsyncDisposable {
   readonly url: string;
