@@ -58,6 +58,10 @@ export interface ServerOptions {
 /** Reads of secrets at the same time, and one connection to ask whether Postgres is there. */
 const LOOKUP_CONNECTIONS = READS_MAX + 1;
 
+/** Who verifies is better served by an error soon, and tries elsewhere; changes may queue for a while behind each other. */
+const LOOKUP_WAIT_MS_MAX = 2 * SECOND_MS;
+const CHANGE_WAIT_MS_MAX = 5 * SECOND_MS;
+
 /** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
 const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
@@ -67,10 +71,20 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(config));
   const url = store.url.reveal();
-  const pool = openPool({ url, connectionsMax: store.connectionsMax, applicationName: "clavis" });
+  const pool = openPool({
+    url,
+    connectionsMax: store.connectionsMax,
+    waitMsMax: CHANGE_WAIT_MS_MAX,
+    applicationName: "clavis",
+  });
   stack.defer(() => pool.end());
   // Of their own, so that neither verdicts nor readiness wait behind changes that wait for each other.
-  const lookups = openPool({ url, connectionsMax: LOOKUP_CONNECTIONS, applicationName: "clavis verify" });
+  const lookups = openPool({
+    url,
+    connectionsMax: LOOKUP_CONNECTIONS,
+    waitMsMax: LOOKUP_WAIT_MS_MAX,
+    applicationName: "clavis verify",
+  });
   stack.defer(() => lookups.end());
   await checkDatabase(pool);
 

@@ -5,12 +5,11 @@ export interface PoolOptions {
   readonly url: string;
   /** Connections at most. */
   readonly connectionsMax: number;
+  /** How long a caller waits, be it for its turn or for Postgres to accept a connection, before Postgres counts as away. */
+  readonly waitMsMax: number;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
 }
-
-/** How long a caller waits for a connection, be it for its turn or for Postgres to accept it, before Postgres counts as away. */
-const CONNECT_TIMEOUT_MS = 2 * SECOND_MS;
 
 /** How long a statement may go unanswered: somewhat longer than the server's own limit, which ends it more gently. */
 const QUERY_TIMEOUT_MS = 8 * SECOND_MS;
@@ -22,12 +21,12 @@ const INT8 = 20;
 const TIMESTAMPTZ = 1184;
 
 /** A pool whose rows speak the domain's language: times as Unix milliseconds, bigint columns as numbers (none passes 2^53). */
-export function openPool({ url, connectionsMax, applicationName }: PoolOptions): pg.Pool {
+export function openPool({ url, connectionsMax, waitMsMax, applicationName }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
     application_name: applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: waitMsMax,
     query_timeout: QUERY_TIMEOUT_MS,
     maxLifetimeSeconds: LIFETIME_MS / SECOND_MS,
     keepAlive: true,

@@ -75,7 +75,6 @@ function createJsonFormat(): AnswerFormat {
   const heads = new Map<Outcome, string>();
   // A byte order mark is passed over, and what is no UTF-8 replaced.
   const decoder = new TextDecoder();
-  const readOptions = { ...jsonOptions, ignoreUnknownFields: true };
 
   function write({ outcome, known, missingPermissions }: VerifyAnswer): string {
     // Without its closing brace.
@@ -100,8 +99,8 @@ function createJsonFormat(): AnswerFormat {
   }
 
   return {
-    readVerify: (bytes) => fromJsonString(VerifyRequestSchema, decoder.decode(bytes), readOptions),
-    readBatch: (bytes) => fromJsonString(BatchVerifyRequestSchema, decoder.decode(bytes), readOptions),
+    readVerify: (bytes) => fromJsonString(VerifyRequestSchema, decoder.decode(bytes), jsonOptions),
+    readBatch: (bytes) => fromJsonString(BatchVerifyRequestSchema, decoder.decode(bytes), jsonOptions),
     writeVerify: (answer) => Buffer.from(write(answer)),
     writeBatch(answers) {
       const results = answers.map((one) =>

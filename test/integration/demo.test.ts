@@ -9,7 +9,7 @@ import { expect, it } from "vitest";
 it("tells the story of a key on real traffic, and leaves nothing behind", async () => {
   const scratch = await mkdtemp(join(tmpdir(), "demo-test-"));
   try {
-    const env = { ...process.env, TMPDIR: scratch, NO_COLOR: "1" };
+    const env = { ...process.env, TMPDIR: scratch, NO_COLOR: "1", NODE_DISABLE_COMPILE_CACHE: "1" };
     const { stdout, stderr } = await promisify(execFile)("npm", ["run", "-s", "demo"], { env });
     expect(stderr).toBe("");
 

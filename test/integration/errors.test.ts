@@ -15,6 +15,7 @@ import { openTestDatabase } from "../harness/postgres.ts";
 import { openPostgresProxy } from "../harness/postgres-proxy.ts";
 import { openTestService } from "../harness/service.ts";
 import { openTenantHome, setUpHome } from "../harness/tenant-home.ts";
+import { until } from "../harness/until.ts";
 
 const { time, service, home } = await setUpHome();
 const keys = home.rpc(KeyService);
@@ -250,7 +251,7 @@ describe("a stream that breaks off", () => {
     stream.resume();
     if (!stream.closed) await once(stream, "close");
     session.destroy();
-    // By the end of the service everything has been said.
+    await until("its end is logged", () => logging.logged.some((line) => line.includes("grpc.health.v1.Health/Watch")));
     await logging[Symbol.asyncDispose]();
 
     const lines = logging.logged.map((line): { level: string; method?: string; code?: string } => JSON.parse(line));

@@ -72,7 +72,7 @@ let transactor: Transactor;
 
 beforeAll(async () => {
   const database = stack.use(await openTestDatabase());
-  const pool = openPool({ url: database.url, connectionsMax: 4, applicationName: "test" });
+  const pool = openPool({ url: database.url, connectionsMax: 4, waitMsMax: 5000, applicationName: "test" });
   stack.defer(() => pool.end());
   transactor = createTransactor({ pool, newId });
   await transactor.write(call, tenantId, async (tx) => {

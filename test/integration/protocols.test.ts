@@ -287,7 +287,7 @@ describe("the operations port", () => {
         'clavis_verdicts_total{outcome="malformed"} 1',
       ]),
     );
-    expect(text).toMatch(/^clavis_postgres_connections\{state="idle"\} \d+$/m);
+    expect(text).toMatch(/^clavis_postgres_connections\{pool="lookups",state="idle"\} \d+$/m);
     expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
     for (const hidden of [secret, tenant.token, keyspaceId, tenant.tenantId]) expect(text).not.toContain(hidden);
   });
