@@ -19,7 +19,10 @@ export interface EmbeddedDatabase extends AsyncDisposable {
 const DATABASE = "clavis";
 const RUNTIME_ROLE = "clavis";
 
-/** Starts the Postgres in the data folder, with the database and the role in it, made if they are not there. Does not migrate. */
+/**
+ * Starts the Postgres in the data folder, with the database and the role in it, made if they are not there. Does not
+ * migrate.
+ */
 export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDatabase> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(openDataFolder(dataDir));

@@ -19,8 +19,8 @@ interface Parts {
 const PAGE = 100;
 
 /**
- * A management key for who starts a Clavis of their own: the default tenant's first, or one more where there are tenants but the key
- * is not, because it was lost before it could be kept or all was restored from a backup.
+ * A management key for who starts a Clavis of their own: the default tenant's first, or one more where there are
+ * tenants but the key is not, because it was lost before it could be kept or all was restored from a backup.
  */
 export async function makeManagementKey({ changes, tenants, transactor, newId }: Parts): Promise<Secret> {
   const call = systemCall();

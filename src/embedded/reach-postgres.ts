@@ -30,7 +30,10 @@ export async function reachEmbeddedPostgres(path: string): Promise<ReachedPostgr
   stack.use(folder);
   const postgres = stack.use(await openEmbeddedPostgres({ folder }));
   const kept = stack.move();
-  return { urlFor: (options) => postgres.urlFor(options), [Symbol.asyncDispose]: async () => await kept.disposeAsync() };
+  return {
+    urlFor: (options) => postgres.urlFor(options),
+    [Symbol.asyncDispose]: async () => await kept.disposeAsync(),
+  };
 }
 
 function openUnlessHeld(path: string): DataFolder | DataFolderError {
