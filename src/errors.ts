@@ -10,8 +10,12 @@ export interface Violation {
 export type Failure =
   | { readonly reason: "INVALID_REQUEST"; readonly violations: readonly Violation[] }
   | { readonly reason: "PAGE_TOKEN_INVALID" }
-  | { readonly reason: "PERMISSION_NOT_GRANTABLE"; readonly field: string; readonly permissions: readonly string[] }
-  | { readonly reason: "EXPIRY_OUTSIDE_POLICY"; readonly field: string; readonly latest: number | null }
+  | {
+      readonly reason: "PERMISSION_NOT_GRANTABLE";
+      readonly fields: readonly string[];
+      readonly permissions: readonly string[];
+    }
+  | { readonly reason: "EXPIRY_OUTSIDE_POLICY"; readonly fields: readonly string[]; readonly latest: number | null }
   | { readonly reason: "CREDENTIAL_REJECTED" }
   | { readonly reason: "PERMISSION_MISSING"; readonly permission: string }
   | { readonly reason: "GRANT_EXCEEDS_CALLER"; readonly excess: readonly string[] }

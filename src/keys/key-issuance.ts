@@ -6,6 +6,7 @@ import { DomainError } from "../errors.ts";
 import type { NewId } from "../ids.ts";
 import type { Keyspace } from "../keyspaces/keyspace.ts";
 import { digestOf, type NewSecret, type Secret } from "../secret.ts";
+import { makeEach } from "./batch-items.ts";
 import type { Key, KeyTerms } from "./key.ts";
 import { keyspaceFor } from "./key-access.ts";
 import type { NewKey } from "./key-store.ts";
@@ -27,7 +28,7 @@ export interface ImportDraft {
 /** How keys come into being. */
 export interface KeyIssuance {
   create(change: Change, keyspaceId: string, draft: KeyDraft): Promise<CreatedKey>;
-  /** All or none, in the order of the drafts. */
+  /** All or none, in the order of the drafts. What is wrong with terms is thrown as by `makeEach`, here and in imports. */
   createBatch(change: Change, keyspaceId: string, drafts: readonly KeyDraft[]): Promise<readonly CreatedKey[]>;
   /** All or none. Throws DIGEST_ALREADY_EXISTS naming each whose digest the tenant has already, or that comes twice. */
   importBatch(change: Change, keyspaceId: string, imports: readonly ImportDraft[]): Promise<readonly Key[]>;
@@ -44,7 +45,7 @@ export function createKeyIssuance({ newId, newSecret }: { newId: NewId; newSecre
 
     async createBatch(change, keyspaceId, drafts) {
       const keyspace = await keyspaceFor(change, "create", keyspaceId);
-      const created = drafts.map((draft, index) => makeKey(change, keyspace, draft, `keys[${index}].`));
+      const created = makeEach(drafts, (draft, index) => makeKey(change, keyspace, draft, `keys[${index}].`));
       await insert(change, created);
       return created;
     },
@@ -54,7 +55,7 @@ export function createKeyIssuance({ newId, newSecret }: { newId: NewId; newSecre
       // Whoever knew a digest could otherwise make a management key of a secret that never passed through Clavis.
       if (keyspace.management) throw new DomainError({ reason: "KEYSPACE_RESERVED", keyspaceId });
       refuseRepeated(imports);
-      const rows = imports.map(({ digest, maskedSecret, draft }, index) => {
+      const rows = makeEach(imports, ({ digest, maskedSecret, draft }, index) => {
         const terms = termsOf(draft, keyspace, change.now, `keys[${index}].spec.`);
         return { key: newKey(change, keyspace, terms, maskedSecret || "imported", true), digest };
       });

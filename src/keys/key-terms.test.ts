@@ -76,7 +76,7 @@ function fieldOf(work: () => unknown): string | undefined {
   const failure = failureOf(work);
   if (failure === undefined) return undefined;
   if (failure.reason === "INVALID_REQUEST") return failure.violations[0]?.field;
-  return "field" in failure ? failure.field : failure.reason;
+  return "fields" in failure ? failure.fields[0] : failure.reason;
 }
 
 describe("the end of a new key", () => {
@@ -181,7 +181,7 @@ describe("terms", () => {
       failureOf(() => termsOf(aDraft({ permissions: ["documents.read", "billing.*", "*"] }), keyspace, NOW)),
     ).toEqual({
       reason: "PERMISSION_NOT_GRANTABLE",
-      field: "permissions",
+      fields: ["permissions"],
       permissions: ["billing.*", "*"],
     });
   });

@@ -116,7 +116,7 @@ function checkGrantable(permissions: readonly string[], keyspace: Keyspace, path
   const grantable = compilePermissions(keyspace.grantablePermissions);
   const beyond = permissions.filter((permission) => !grantable.has(permission));
   if (beyond.length > 0)
-    throw new DomainError({ reason: "PERMISSION_NOT_GRANTABLE", field: `${path}permissions`, permissions: beyond });
+    throw new DomainError({ reason: "PERMISSION_NOT_GRANTABLE", fields: [`${path}permissions`], permissions: beyond });
 }
 
 function checkManagement({ permissions, allowedKeyspaceIds }: KeyTerms, { management }: Keyspace, path: string): void {
@@ -140,7 +140,7 @@ function checkExpiry(
   const latest = keyspace.maxTtlMs === null ? null : from + keyspace.maxTtlMs;
   const beyond = latest !== null && (terms.expireTime === null || terms.expireTime > latest);
   const past = terms.expireTime !== null && terms.expireTime <= now;
-  if (beyond || past) throw new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", field, latest });
+  if (beyond || past) throw new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", fields: [field], latest });
 }
 
 function expiryOf(expiry: KeyDraft["expiry"], keyspace: Keyspace, now: UnixMs): UnixMs | null {

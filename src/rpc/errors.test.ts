@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { DomainError, type Failure, type FailureReason } from "../errors.ts";
@@ -20,8 +21,12 @@ const failures: { readonly [Reason in FailureReason & ContractReason]: Extract<F
 > = {
   INVALID_REQUEST: { reason: "INVALID_REQUEST", violations },
   PAGE_TOKEN_INVALID: { reason: "PAGE_TOKEN_INVALID" },
-  PERMISSION_NOT_GRANTABLE: { reason: "PERMISSION_NOT_GRANTABLE", field: "permissions", permissions: ["a", "b.*"] },
-  EXPIRY_OUTSIDE_POLICY: { reason: "EXPIRY_OUTSIDE_POLICY", field: "ttl", latest: Date.UTC(2026, 0, 1) },
+  PERMISSION_NOT_GRANTABLE: {
+    reason: "PERMISSION_NOT_GRANTABLE",
+    fields: ["keys[1].permissions", "keys[7].permissions"],
+    permissions: ["a", "b.*"],
+  },
+  EXPIRY_OUTSIDE_POLICY: { reason: "EXPIRY_OUTSIDE_POLICY", fields: ["ttl"], latest: Date.UTC(2026, 0, 1) },
   CREDENTIAL_REJECTED: { reason: "CREDENTIAL_REJECTED" },
   PERMISSION_MISSING: { reason: "PERMISSION_MISSING", permission: "clavis.verify" },
   GRANT_EXCEEDS_CALLER: { reason: "GRANT_EXCEEDS_CALLER", excess: ["clavis.*", "expire_time"] },
@@ -71,9 +76,24 @@ describe("toConnectError", () => {
     expect(away.findDetails(BadRequestSchema)).toEqual([]);
   });
 
+  it("keeps what it says of a thousand items within what gRPC's trailers hold", () => {
+    const sized = (description: string) => {
+      const fields = Array.from({ length: 1000 }, (_, index) => ({ field: `keys[${index}].digest`, description }));
+      const error = toConnectError(new DomainError({ reason: "INVALID_REQUEST", violations: fields }));
+      const [detail] = error.findDetails(BadRequestSchema);
+      if (detail === undefined) throw new Error("no BadRequest");
+      expect(detail.fieldViolations).toMatchObject(fields.slice(0, detail.fieldViolations.length));
+      expect(toBinary(BadRequestSchema, detail).length).toBeLessThanOrEqual(40 * 1024);
+      expect(error.rawMessage).toMatch(/^keys\[0\].*; and 980 more$/);
+      return detail.fieldViolations.length;
+    };
+    expect(sized("x".repeat(16))).toBeGreaterThan(900);
+    expect(sized("x".repeat(100))).toBeGreaterThan(250);
+  });
+
   it("leaves out what is not known", () => {
     const error = toConnectError(
-      new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", field: "expire_time", latest: null }),
+      new DomainError({ reason: "EXPIRY_OUTSIDE_POLICY", fields: ["expire_time"], latest: null }),
     );
     expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).toEqual({});
   });

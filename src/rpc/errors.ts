@@ -1,9 +1,21 @@
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { DomainError, Failure, FailureReason } from "../errors.ts";
+import type { DomainError, Failure, FailureReason, Violation } from "../errors.ts";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { timeToText } from "./time-proto.ts";
+
+/**
+ * gRPC has the details in a trailer, in base64, and Node sends no block of headers above 64 KiB: a thousand violations were
+ * no answer at all. Whoever puts right what is named learns of the rest from the next call.
+ */
+const BAD_REQUEST_BYTES_MAX = 40 * 1024;
+
+/** Tags and lengths of a violation and its two fields, at most. */
+const VIOLATION_OVERHEAD_BYTES = 9;
+
+/** The message is for people, and a log's line. */
+const VIOLATIONS_LISTED_MAX = 20;
 
 /** Where the reasons come from, as ErrorInfo wants to know. */
 export const ERROR_DOMAIN = "clavis.dev";
@@ -12,8 +24,7 @@ export const ERROR_DOMAIN = "clavis.dev";
 const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Reason }>> } = {
   INVALID_REQUEST: {
     code: Code.InvalidArgument,
-    message: ({ violations }) =>
-      violations.map(({ field, description }) => (field === "" ? description : `${field}: ${description}`)).join("; "),
+    message: ({ violations }) => listed(violations),
     violations: ({ violations }) => violations,
   },
   PAGE_TOKEN_INVALID: {
@@ -25,7 +36,7 @@ const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Re
     code: Code.InvalidArgument,
     message: ({ permissions }) => `the keyspace does not grant ${permissions.join(", ")}`,
     facts: ({ permissions }) => ({ permissions: permissions.join(",") }),
-    violations: ({ field }) => [{ field, description: "goes beyond what the keyspace grants" }],
+    violations: ({ fields }) => fields.map((field) => ({ field, description: "goes beyond what the keyspace grants" })),
   },
   EXPIRY_OUTSIDE_POLICY: {
     code: Code.InvalidArgument,
@@ -34,7 +45,7 @@ const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Re
         ? "the expiry must be in the future"
         : `the expiry must be in the future, and no later than ${timeToText(latest)}`,
     facts: ({ latest }) => (latest === null ? {} : { latest: timeToText(latest) }),
-    violations: ({ field }) => [{ field, description: "is outside the keyspace's policy" }],
+    violations: ({ fields }) => fields.map((field) => ({ field, description: "is outside the keyspace's policy" })),
   },
   CREDENTIAL_REJECTED: { code: Code.Unauthenticated, message: () => "no valid credential" },
   PERMISSION_MISSING: {
@@ -98,7 +109,7 @@ interface Answer<Of extends Failure> {
   /** ErrorInfo's metadata. */
   facts?(failure: Of): Readonly<Record<string, string>>;
   /** For BadRequest. */
-  violations?(failure: Of): readonly { readonly field: string; readonly description: string }[];
+  violations?(failure: Of): readonly Violation[];
   /** For RetryInfo. */
   retryAfterMs?(failure: Of): number;
 }
@@ -109,12 +120,34 @@ export function toConnectError(error: DomainError): ConnectError {
   const answer = answers[failure.reason] as Answer<Failure>;
   const info = { reason: failure.reason, domain: ERROR_DOMAIN, metadata: { ...answer.facts?.(failure) } };
   const details: Detail[] = [detail(ErrorInfoSchema, info)];
+  const message = answer.message(failure);
   const violations = answer.violations?.(failure);
-  if (violations !== undefined)
-    details.push(detail(BadRequestSchema, { fieldViolations: violations.map((one) => ({ ...one })) }));
+  if (violations !== undefined) {
+    // What is listed of them in the message may stand in ErrorInfo as well.
+    const fieldViolations = fitting(violations, BAD_REQUEST_BYTES_MAX - 2 * Buffer.byteLength(message));
+    details.push(detail(BadRequestSchema, { fieldViolations }));
+  }
   const retryAfterMs = answer.retryAfterMs?.(failure);
   if (retryAfterMs !== undefined) details.push(detail(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) }));
-  return new ConnectError(answer.message(failure), answer.code, undefined, details, error);
+  return new ConnectError(message, answer.code, undefined, details, error);
+}
+
+function listed(violations: readonly Violation[]): string {
+  const first = violations
+    .slice(0, VIOLATIONS_LISTED_MAX)
+    .map(({ field, description }) => (field === "" ? description : `${field}: ${description}`));
+  const rest = violations.length - first.length;
+  return [...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join("; ");
+}
+
+/** The first of them that take no more than `bytes`; one at least. */
+function fitting(violations: readonly Violation[], bytes: number): Violation[] {
+  let left = bytes;
+  const beyond = violations.findIndex(({ field, description }) => {
+    left -= Buffer.byteLength(field) + Buffer.byteLength(description) + VIOLATION_OVERHEAD_BYTES;
+    return left < 0;
+  });
+  return violations.slice(0, beyond === -1 ? undefined : Math.max(1, beyond)).map((one) => ({ ...one }));
 }
 
 type Detail = { readonly desc: DescMessage; readonly value: MessageInitShape<DescMessage> };

@@ -1,7 +1,11 @@
 import { hash, randomBytes } from "node:crypto";
 import { type ImportedKeyInput, KeyState, Outcome } from "@clavis/sdk";
 import { formatSecret } from "@clavis/sdk/rules";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { importLines } from "../../src/cli/import/import-lines.ts";
+import { KeyService } from "../../src/gen/clavis/v1/key_service_pb.ts";
+import { BadRequestSchema } from "../../src/gen/google/rpc/error_details_pb.ts";
 import { setUpHome } from "../harness/tenant-home.ts";
 
 const { home } = await setUpHome();
@@ -44,6 +48,42 @@ describe("BatchCreateKeys", () => {
     const creation = home.clavis.keys.batchCreate({ keyspaceId, keys: [good, good, { ...good, ...bad }, good] });
     await expect(creation).rejects.toMatchObject({ reason, violations: [{ field }] });
     expect(await countKeys(keyspaceId)).toBe(0);
+  });
+
+  it("names every item that fails for the first one's reason", async () => {
+    const { id: keyspaceId } = await home.newKeyspace({ maxTtl: { days: 1 }, grantablePermissions: ["documents.*"] });
+    const late = { displayName: "x", ttl: { days: 2 } };
+    const beyond = (permission: string) => ({ displayName: "x", permissions: [permission] });
+    const create = (...keys: Parameters<typeof home.clavis.keys.batchCreate>[0]["keys"]) =>
+      home.clavis.keys.batchCreate({ keyspaceId, keys });
+    await expect(create(beyond("a"), late, beyond("b"))).rejects.toMatchObject({
+      reason: "PERMISSION_NOT_GRANTABLE",
+      facts: { permissions: "a,b" },
+      violations: [{ field: "keys[0].permissions" }, { field: "keys[2].permissions" }],
+    });
+    await expect(create(late, beyond("a"), late)).rejects.toMatchObject({
+      reason: "EXPIRY_OUTSIDE_POLICY",
+      violations: [{ field: "keys[0].ttl" }, { field: "keys[2].ttl" }],
+    });
+    const nowhere = { displayName: "x", allowedAddresses: ["::1/129"] };
+    await expect(create(nowhere, late, nowhere)).rejects.toMatchObject({
+      reason: "INVALID_REQUEST",
+      violations: [{ field: "keys[0].allowed_addresses[0]" }, { field: "keys[2].allowed_addresses[0]" }],
+    });
+    expect(await countKeys(keyspaceId)).toBe(0);
+  });
+
+  it("tells a gRPC client what is wrong with a thousand, as far as trailers go", async () => {
+    const { id: keyspaceId } = await home.newKeyspace({ grantablePermissions: ["documents.*"] });
+    const refusals = [{ allowedAddresses: ["::1/129"] }, { permissions: ["a"] }].map((bad) => {
+      const keys = Array.from({ length: 1000 }, () => ({ displayName: "x", ...bad }));
+      return home.rpc(KeyService).batchCreateKeys({ keyspaceId, keys });
+    });
+    for (const refusal of refusals) {
+      const error = ConnectError.from(await refusal.catch((thrown: unknown) => thrown));
+      expect(error.code).toBe(Code.InvalidArgument);
+      expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations.length).toBeGreaterThan(300);
+    }
   });
 
   it.each([0, 1001])("refuses %d keys", async (count) => {
@@ -187,6 +227,27 @@ describe("ImportKeys", () => {
     });
     const nameless = importAll(keyspaceId, [{ digest: newDigest(), spec: { displayName: "" } }]);
     await expect(nameless).rejects.toMatchObject({ violations: [{ field: "keys[0].spec.display_name" }] });
+  });
+
+  it("needs one call per kind of mistake in a file, however many lines make it", async () => {
+    const { id: keyspaceId } = await home.newKeyspace({ grantablePermissions: ["a.*"], maxTtl: { days: 1 } });
+    const mistakes = [{}, { permissions: ["b"] }, { ttl: "2d" }, { allowed_addresses: ["::1/129"] }, {}];
+    async function* lines() {
+      for (let number = 1; number <= 1000; number++) {
+        const more = mistakes[number % mistakes.length];
+        yield { number, text: JSON.stringify({ digest: newDigest(), display_name: "x", ...more }) };
+      }
+    }
+    let calls = 0;
+    const send = (request: Parameters<typeof home.clavis.keys.import>[0]) => {
+      calls++;
+      return home.clavis.keys.import(request);
+    };
+    const [result, ...others] = await Array.fromAsync(importLines(lines(), { keyspaceId, send }));
+    expect(others).toEqual([]);
+    expect(result).toMatchObject({ imported: 400, refused: { length: 600 } });
+    expect(calls).toBe(4);
+    expect(await countKeys(keyspaceId)).toBe(400);
   });
 
   it("makes no management keys", async () => {
