@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { counts, effectBoundMs, hasTakenEffect, type Member, type Roster } from "./early-return.ts";
-import { hasSettled, type RevocationMode, weakestMode } from "./mode.ts";
+import { hasSettled, mayDegrade, type RevocationMode, weakestMode } from "./mode.ts";
 import type { Position } from "./position.ts";
 import { createRowWatch } from "./row-watch.ts";
 import { parseSnapshot } from "./snapshot.ts";
@@ -62,6 +62,14 @@ describe("weakestMode", () => {
     [[], "available"],
   ] as [[RevocationMode, boolean][], RevocationMode][])("of %j is %s", (keyspaces, mode) => {
     expect(weakestMode(keyspaces.map(([of, settled]) => ({ mode: of, settled })))).toBe(mode);
+  });
+});
+
+describe("mayDegrade", () => {
+  it("is for keyspaces that have been available for a while", () => {
+    expect(mayDegrade({ mode: "available", settled: true })).toBe(true);
+    expect(mayDegrade({ mode: "available", settled: false })).toBe(false);
+    expect(mayDegrade({ mode: "strict", settled: true })).toBe(false);
   });
 });
 

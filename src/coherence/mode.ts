@@ -8,8 +8,16 @@ export const trustMs: Record<RevocationMode, number> = { strict: LEASE_MS, avail
 
 export interface KeyspaceMode {
   readonly mode: RevocationMode;
-  /** Whether it has been `strict` for so long that no replica can still take it for `available`: see `hasSettled`. */
+  /**
+   * Whether the mode has been this one for long enough (`hasSettled`): a strict keyspace so long that no replica can still take
+   * it for `available`, an available one so long that no lossy failover will have made it strict again behind a replica's back.
+   */
   readonly settled: boolean;
+}
+
+/** Whether a cached record of the keyspace may answer, flagged, for a Postgres that does not. Both are those of the record itself. */
+export function mayDegrade({ mode, settled }: KeyspaceMode): boolean {
+  return mode === "available" && settled;
 }
 
 /**
@@ -23,7 +31,7 @@ export function weakestMode(keyspaces: readonly KeyspaceMode[]): RevocationMode 
 }
 
 /**
- * Whether a state of affairs (a keyspace is strict, a timeline has begun) is old enough that nobody trusts what was before it.
+ * Whether a state of affairs (a keyspace has its mode, a timeline has begun) is old enough that nobody trusts what was before it.
  * `knownForMs` is by the monotonic clock of one process since it first read of it; that process then notes in the row that it
  * has settled. No clock of Postgres is asked, for that one may jump.
  */

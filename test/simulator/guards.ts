@@ -50,11 +50,13 @@ export const needed = {
   "watch-empties": "a watch begins with an empty cache",
   "watch-horizon": "the opening snapshot of a watch is the SDK's horizon",
   "sdk-floors": "an answer below a floor is not kept",
+  "sdk-own-call": "a Verify joins an earlier one's call only under a lease, and takes its answer only if that is kept",
   "publish-waits": "a change is published once watchers have acknowledged it or their leases have ended",
   "watcher-rates": "a watcher's lease counts 5 % longer at the replica",
   "lease-outlives-stream": "a watcher's lease outlives its stream",
   // Rule 8: modes.
   "strict-refuses": "strict keyspaces have no answer beyond the lease",
+  "available-settles": "a keyspace that was made available gives degraded answers only after a while",
   "degraded-ends": "degraded answers end a minute after the last poll that gave a lease",
   "degraded-clocks": "degraded answers end when the clocks part",
   "degraded-needs-row": "a poll that gave no lease gives no degraded answers either",

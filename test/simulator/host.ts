@@ -72,10 +72,11 @@ export class Host {
     const dueMs = this.monotonicMs + spanMs;
     const wait = (): void => {
       const leftMs = dueMs - this.monotonicMs;
-      if (leftMs > 1e-6) this.#events.after(leftMs / this.rate, this.binding(wait));
+      // A little more than what is left: sums of fractions would let the clock stop just short of the time.
+      if (leftMs > 0) this.#events.after(leftMs / this.rate + 1e-6, this.binding(wait));
       else run();
     };
-    this.#events.after(spanMs / this.rate, this.binding(wait));
+    this.#events.after(spanMs / this.rate + 1e-6, this.binding(wait));
   }
 
   /** As by SIGSTOP, or with `asleep` as a machine that sleeps: then its monotonic clock stands still. */
@@ -103,6 +104,7 @@ export class Host {
 
   restart(): void {
     this.#dead = false;
+    this.#life++;
   }
 
   #wake(): void {

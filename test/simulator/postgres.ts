@@ -1,5 +1,5 @@
 import type { EntityChange, EntityVersion } from "../../src/coherence/floors.ts";
-import type { RevocationMode } from "../../src/coherence/mode.ts";
+import type { KeyspaceMode, RevocationMode } from "../../src/coherence/mode.ts";
 import type { PollAnswer } from "../../src/coherence/poll.ts";
 import type { ChangeId, Position, Timeline } from "../../src/coherence/position.ts";
 import type { Snapshot } from "../../src/coherence/snapshot.ts";
@@ -42,7 +42,7 @@ export interface CachedRecord {
   readonly entities: readonly EntityVersion[];
   readonly stamps: readonly number[];
   readonly allows: boolean;
-  readonly mode: RevocationMode;
+  readonly keyspace: KeyspaceMode;
 }
 
 /** A server as a statement finds it. */
@@ -63,7 +63,16 @@ export interface OpenTransaction {
   stamp: number;
 }
 
-type WalEntry = { xid: bigint; stamp: number; write: ((db: Db) => void) | undefined };
+interface Ended {
+  readonly xid: bigint;
+  readonly stamp: number;
+  readonly write: ((db: Db) => void) | undefined;
+}
+
+type WalEntry = Ended & { readonly endedMs: number };
+
+/** A standby that lags by more than this is not promoted. */
+const LAG_MAX_MS = 60_000;
 
 /** Postgres, as far as the protocol rests on it: a primary, and a standby that lags behind it and may take its place. */
 export class SimPostgres {
@@ -111,14 +120,19 @@ export class SimPostgres {
     const { events, latencyMs } = this.#world;
     const epoch = this.#epoch;
     let answered = false;
-    const answer = (value: T | undefined): void => {
+    const answer = (given: T | undefined): void => {
       if (answered) return;
       answered = true;
-      done(value);
+      done(given);
     };
     host.after(budgetMs, () => answer(undefined));
     if (!host.reaches.postgres) return;
     const { route } = host;
+    let value: T | undefined;
+    // Bound to the process that asks, which may have ended before the statement is run.
+    const back = host.binding(() => {
+      if (host.reaches.postgres) answer(value);
+    });
     const arrive = (): void => {
       if (epoch !== this.#epoch) return;
       if (events.nowMs < this.frozenUntilMs) {
@@ -127,10 +141,7 @@ export class SimPostgres {
       }
       const server = this.serverOf(route);
       if (server === undefined) return;
-      const value = run(server);
-      const back = host.binding(() => {
-        if (host.reaches.postgres) answer(value);
-      });
+      value = run(server);
       events.after(latencyMs(), back);
     };
     events.after(latencyMs(), arrive);
@@ -197,7 +208,9 @@ export class SimPostgres {
   failOver(lost: number): void {
     this.#cutAll();
     this.#open.clear();
-    const kept = Math.max(0, this.#wal.length - lost);
+    const sinceMs = this.#world.events.nowMs - LAG_MAX_MS;
+    const known = this.#wal.findLastIndex(({ endedMs }) => endedMs < sinceMs) + 1;
+    const kept = Math.max(known, this.#wal.length - lost);
     const gone = this.#wal.slice(kept);
     this.#wal = this.#wal.slice(0, kept);
     this.#standbyBehind = 0;
@@ -237,7 +250,7 @@ export class SimPostgres {
       entities: ids.map((id, index) => ({ id, version: rows[index]?.version ?? 0 })),
       stamps: rows.map(({ stamp }) => stamp),
       allows: rows.every(({ allows }) => allows),
-      mode: rows.find(({ mode }) => mode !== undefined)?.mode ?? "available",
+      keyspace: keyspaceModeOf(rows.find(({ mode }) => mode !== undefined)),
     };
   }
 
@@ -274,8 +287,8 @@ export class SimPostgres {
     return { inRecovery: false, timeline: this.timeline, snapshot, db: this.#db, clockMs };
   }
 
-  #end(entry: WalEntry): void {
-    this.#wal.push(entry);
+  #end(entry: Ended): void {
+    this.#wal.push({ ...entry, endedMs: this.#world.events.nowMs });
     entry.write?.(this.#db);
     if (entry.xid >= this.#xmax) this.#xmax = entry.xid + 1n;
   }
@@ -299,4 +312,8 @@ export class SimPostgres {
     for (const { write } of this.#wal.slice(0, entries)) write?.(db);
     return db;
   }
+}
+
+export function keyspaceModeOf(entity: Entity | undefined): KeyspaceMode {
+  return { mode: entity?.mode ?? "available", settled: entity?.settled ?? false };
 }

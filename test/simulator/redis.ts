@@ -66,21 +66,20 @@ export class SimRedis {
   #send<T>(host: Host, run: () => T | undefined, done: (answer: T | undefined) => void = () => {}): void {
     const { events, latencyMs } = this.#world;
     let answered = false;
-    const answer = (value: T | undefined): void => {
+    const answer = (given: T | undefined): void => {
       if (answered) return;
       answered = true;
-      done(value);
+      done(given);
     };
     host.after(COMMAND_TIMEOUT_MS, () => answer(undefined));
     if (!host.reaches.redis) return;
+    let value: T | undefined;
+    const back = host.binding(() => answer(value));
     // A command that was given up may be run all the same, much later.
     events.after(latencyMs(), () => {
       if (!this.up) return;
-      const value = run();
-      events.after(
-        latencyMs(),
-        host.binding(() => answer(value)),
-      );
+      value = run();
+      events.after(latencyMs(), back);
     });
   }
 }

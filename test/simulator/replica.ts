@@ -1,17 +1,17 @@
-import { LEASE_MS, POLL_INTERVAL_MS, ROW_MS, ROW_RENEWAL_MS } from "../../src/coherence/bounds.ts";
-import { type ClockReading, elapsedAtMostMs } from "../../src/coherence/clocks.ts";
-import { createHorizon, type Horizon } from "../../src/coherence/horizon.ts";
-import { degradedLeftMs, leaseLeftMs, type Trust, trustFrom } from "../../src/coherence/lease.ts";
-import { type Membership, renew } from "../../src/coherence/membership.ts";
-import { hasSettled, type RevocationMode } from "../../src/coherence/mode.ts";
+import { LEASE_MS, POLL_INTERVAL_MS, ROW_RENEWAL_MS } from "../../src/coherence/bounds.ts";
+import type { ClockReading } from "../../src/coherence/clocks.ts";
+import { createHorizon } from "../../src/coherence/horizon.ts";
+import { renew } from "../../src/coherence/membership.ts";
+import { hasSettled, type KeyspaceMode, mayDegrade } from "../../src/coherence/mode.ts";
 import { isNews, type PollAnswer, readPoll } from "../../src/coherence/poll.ts";
 import type { Position } from "../../src/coherence/position.ts";
-import { createRowWatch, type RowWatch } from "../../src/coherence/row-watch.ts";
-import { seesAll } from "../../src/coherence/snapshot.ts";
+import type { RowWatch } from "../../src/coherence/row-watch.ts";
 import { leaseGivenEndsMs, mayPublish } from "../../src/coherence/watchers.ts";
-import type { Guard } from "./guards.ts";
 import type { Host } from "./host.ts";
+import { type Flight, type Life, newLife, type VerifyAnswer, type Waiting, type WatchMessage } from "./life.ts";
 import type { CachedRecord, Db } from "./postgres.ts";
+import { type Unsettled, unsettledOf } from "./settling.ts";
+import { believesHit, believesNew, degradedLeft, givesTrust, leaseLeft } from "./trusting.ts";
 import type { World } from "./world.ts";
 
 const POLL_BUDGET_MS = 3000;
@@ -19,68 +19,6 @@ const READ_BUDGET_MS = 1500;
 const WRITE_BUDGET_MS = 4000;
 /** By Postgres's clock, for the walk that believes in it. */
 const ROW_EXPIRY_MS = 15_000;
-
-/** What a replica answers a Verify with. */
-export type VerifyAnswer =
-  | {
-      readonly kind: "record";
-      readonly record: CachedRecord;
-      readonly applied: Position | undefined;
-      readonly degraded: boolean;
-    }
-  | { readonly kind: "unavailable" };
-
-export type WatchMessage =
-  | { readonly kind: "opened"; readonly position: Position }
-  | {
-      readonly kind: "changes";
-      readonly message: number;
-      readonly position: Position;
-      readonly changes: PollAnswer["changes"];
-    }
-  | { readonly kind: "granted"; readonly ask: number; readonly spanMs: number }
-  | { readonly kind: "ended" };
-
-interface SimWatcher {
-  acknowledged: number;
-  leaseEndsMs: number;
-  open: boolean;
-  readonly send: (message: WatchMessage) => void;
-}
-
-interface Flight {
-  readonly waiting: Waiting[];
-}
-
-interface Waiting {
-  readonly leased: boolean;
-  readonly startedMs: number;
-  readonly respond: (answer: VerifyAnswer) => void;
-}
-
-/** One life of a replica's process. */
-interface Life {
-  memberId: string | undefined;
-  membership: Membership | undefined;
-  horizon: Horizon | undefined;
-  applied: Position | undefined;
-  trust: Trust | undefined;
-  readonly l1: Map<string, CachedRecord>;
-  readonly flights: Map<string, Flight>;
-  readonly watchers: Map<number, SimWatcher>;
-  /** How many messages with changes were sent to watchers. */
-  messages: number;
-  unpublished: { position: Position; message: number }[];
-  published: Position | undefined;
-  /** What was applied, for moving the horizon. */
-  history: Position[];
-  readonly rows: RowWatch;
-  readonly knownSinceMs: Map<string, number>;
-  polling: boolean;
-  pollAgain: boolean;
-  joining: boolean;
-  draining: boolean;
-}
 
 /** A replica: its cache, its poll loop, its membership, its watchers. Decides by `src/coherence` alone. */
 export class Replica {
@@ -127,18 +65,18 @@ export class Replica {
       else if (given.record.allows) this.world.checker.admit(this.name, startedMs, given.record);
       respond(given);
     };
-    if (this.#leaseLeftMs() <= 0) {
+    if (leaseLeft(this.world, this.#life, this.host.read()) <= 0) {
       this.#read(keyId, { leased: false, startedMs, respond: answer });
       return;
     }
     const cached = life.l1.get(keyId);
-    if (cached !== undefined && this.#believesHit(cached)) {
+    if (cached !== undefined && believesHit(this.world, this.#life, cached)) {
       this.world.tally.fromCache++;
       answer({ kind: "record", record: cached, applied: life.applied, degraded: false });
       return;
     }
     this.world.redis.find(this.host, keyId, (record) => {
-      if (record !== undefined && this.#believesNew(record)) {
+      if (record !== undefined && believesNew(this.world, this.#life, record)) {
         this.#keep(record);
         answer({ kind: "record", record, applied: life.applied, degraded: false });
       } else {
@@ -205,7 +143,7 @@ export class Replica {
 
   askLease(stream: number, ask: number): void {
     const watcher = this.#life.watchers.get(stream);
-    const leftMs = this.#leaseLeftMs();
+    const leftMs = leaseLeft(this.world, this.#life, this.host.read());
     if (watcher === undefined || !watcher.open || leftMs <= 0) return;
     const spanMs = this.world.on("grant-within") ? leftMs : LEASE_MS;
     const now = this.host.monotonicMs;
@@ -397,7 +335,7 @@ export class Replica {
     if (life.history.length > 50) life.history.shift();
     life.unpublished.push({ position, message: life.messages });
     const trust = { timeline: position.timeline, pollBegan: began };
-    if (!life.draining && this.#givesTrust(trust)) life.trust = trust;
+    if (!life.draining && givesTrust(world, life, trust)) life.trust = trust;
     this.#publish();
   }
 
@@ -439,78 +377,6 @@ export class Replica {
 
   // Rules 4, 5 and 8: what may answer.
 
-  #leaseLeftMs(): number {
-    const { trust, membership, draining } = this.#life;
-    const { world, host } = this;
-    if (draining || trust === undefined) return 0;
-    const now = host.read();
-    if (!world.on("lease")) return LEASE_MS;
-    const sound = ["lease-within-row", "lease-clocks", "row-clocks", "clocks-finely"] as const;
-    if (sound.every((guard) => world.on(guard))) return leaseLeftMs(trust, membership, now);
-    const since = (from: ClockReading, guard: Guard): number => this.#elapsedMs(from, now, guard);
-    const leaseMs = LEASE_MS - since(trust.pollBegan, "lease-clocks");
-    if (!world.on("lease-within-row")) return leaseMs;
-    if (membership === undefined || !this.#givesTrust(trust)) return 0;
-    return Math.min(leaseMs, ROW_MS - since(membership.renewed, "row-clocks"));
-  }
-
-  #givesTrust({ timeline, pollBegan }: Trust): boolean {
-    const { world } = this;
-    const { membership } = this.#life;
-    if (!world.on("lease-within-row") || !world.on("degraded-needs-row")) return true;
-    if (world.on("row-clocks") && world.on("lease-clocks") && world.on("clocks-finely")) {
-      return trustFrom({ timeline, began: pollBegan }, membership) !== undefined;
-    }
-    if (membership?.timeline !== timeline) return false;
-    const { joined, renewed } = membership;
-    const rowMs = this.#elapsedMs(renewed, pollBegan, "row-clocks");
-    return joined.monotonicMs <= pollBegan.monotonicMs && rowMs < ROW_MS;
-  }
-
-  /** As `elapsedAtMostMs`, unless a guard is left out. */
-  #elapsedMs(from: ClockReading, to: ClockReading, guard: Guard): number {
-    const { world } = this;
-    const monotonicMs = to.monotonicMs - from.monotonicMs;
-    if (!world.on(guard) || !world.on("lease-clocks")) return monotonicMs;
-    if (world.on("clocks-finely")) return elapsedAtMostMs(from, to);
-    return Math.abs(to.wallMs - from.wallMs - monotonicMs) > 1000 ? Number.POSITIVE_INFINITY : monotonicMs;
-  }
-
-  #believesNew(record: CachedRecord): boolean {
-    const { world } = this;
-    const { horizon } = this.#life;
-    if (horizon === undefined) return false;
-    if (this.#soundHorizon) return horizon.believes(record);
-    const known = horizon.position;
-    const sameTimeline = !world.on("record-timeline") || record.position.timeline === known.timeline;
-    const reaches = !world.on("horizon")
-      ? true
-      : world.on("horizon-xip")
-        ? seesAll(record.position.snapshot, known.snapshot)
-        : record.position.snapshot.xmax >= known.snapshot.xmax;
-    return sameTimeline && reaches && (!world.on("floor-on-store") || horizon.floors.allow(record.entities));
-  }
-
-  #believesHit(record: CachedRecord): boolean {
-    const { world } = this;
-    const { horizon } = this.#life;
-    if (horizon === undefined) return false;
-    if (this.#soundHorizon) return horizon.believes(record);
-    return !world.on("floor-on-hit") || !world.on("floor-on-store") || horizon.floors.allow(record.entities);
-  }
-
-  get #soundHorizon(): boolean {
-    const sound = [
-      "floor-on-hit",
-      "floor-on-store",
-      "horizon-on-hit",
-      "record-timeline",
-      "horizon",
-      "horizon-xip",
-    ] as const;
-    return sound.every((guard) => this.world.on(guard)) && this.world.on("poll-timeline");
-  }
-
   #keep(record: CachedRecord): void {
     this.#life.l1.set(record.keyId, record);
   }
@@ -531,7 +397,7 @@ export class Replica {
       (server) => (server.inRecovery && world.on("read-recovery") ? undefined : world.postgres.readKey(server, keyId)),
       (record) => {
         if (life.flights.get(keyId) === own) life.flights.delete(keyId);
-        if (record !== undefined && this.#believesNew(record)) {
+        if (record !== undefined && believesNew(this.world, this.#life, record)) {
           this.#keep(record);
           world.redis.put(host, keyId, record);
         }
@@ -545,7 +411,7 @@ export class Replica {
     const { world } = this;
     if (record === undefined) {
       this.#answerDegraded(keyId, waiter);
-    } else if (this.#believesNew(record)) {
+    } else if (believesNew(this.world, this.#life, record)) {
       waiter.respond({ kind: "record", record, applied: life.applied, degraded: false });
     } else if (sentForIt || !world.on("own-read")) {
       // It was read after this Verify began, and so is right for it, if for nothing else.
@@ -559,11 +425,18 @@ export class Replica {
     const { world, host } = this;
     const { l1, trust, applied } = this.#life;
     const cached = l1.get(keyId);
-    const mode = world.on("strict-refuses") ? cached?.mode : "available";
-    const now = host.read();
-    const at = trust !== undefined && !world.on("degraded-clocks") ? byMonotonic(trust.pollBegan, now) : now;
-    const leftMs = world.on("degraded-ends") ? degradedLeftMs(trust, at) : 1;
-    if (cached !== undefined && mode === "available" && leftMs > 0 && this.#believesHit(cached)) {
+    const keyspace: KeyspaceMode | undefined = cached && {
+      mode: world.on("strict-refuses") ? cached.keyspace.mode : "available",
+      settled: world.on("available-settles") ? cached.keyspace.settled : true,
+    };
+    const leftMs = degradedLeft(world, trust, host.read());
+    if (
+      cached !== undefined &&
+      keyspace !== undefined &&
+      mayDegrade(keyspace) &&
+      leftMs > 0 &&
+      believesHit(this.world, this.#life, cached)
+    ) {
       world.tally.degraded++;
       waiter.respond({ kind: "record", record: cached, applied, degraded: true });
     } else {
@@ -588,59 +461,4 @@ export class Replica {
       done,
     );
   }
-}
-
-interface Unsettled {
-  readonly name: string;
-  readonly has: Record<RevocationMode, boolean>;
-  readonly settle: (db: Db, settled: Record<RevocationMode, boolean>) => void;
-}
-
-/** What nobody has noted as old enough yet: the timeline, and keyspaces that were made strict. Versions mean something on one timeline only. */
-function unsettledOf(db: Db, timeline: string): Unsettled[] {
-  const unsettled: Unsettled[] = [];
-  const has = db.timelines.get(timeline) ?? { strict: false, available: false };
-  if (!has.available) {
-    unsettled.push({ name: timeline, has, settle: (at, settled) => at.timelines.set(timeline, settled) });
-  }
-  for (const [id, { mode, settled, version }] of db.entities) {
-    if (mode !== "strict" || settled === true) continue;
-    unsettled.push({
-      name: `${timeline}/${id}@${version}`,
-      has: { strict: true, available: false },
-      settle(at) {
-        const entity = at.entities.get(id);
-        if (entity?.version === version) at.entities.set(id, { ...entity, settled: true });
-      },
-    });
-  }
-  return unsettled;
-}
-
-/** `now` as a process would see it that counts by its monotonic clock alone. */
-function byMonotonic(from: ClockReading, now: ClockReading): ClockReading {
-  return { monotonicMs: now.monotonicMs, wallMs: from.wallMs + now.monotonicMs - from.monotonicMs };
-}
-
-function newLife(): Life {
-  return {
-    memberId: undefined,
-    membership: undefined,
-    horizon: undefined,
-    applied: undefined,
-    trust: undefined,
-    l1: new Map(),
-    flights: new Map(),
-    watchers: new Map(),
-    messages: 0,
-    unpublished: [],
-    published: undefined,
-    history: [],
-    rows: createRowWatch(),
-    knownSinceMs: new Map(),
-    polling: false,
-    pollAgain: false,
-    joining: false,
-    draining: false,
-  };
 }

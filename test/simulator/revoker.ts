@@ -2,7 +2,7 @@ import { ROW_MS, waited } from "../../src/coherence/bounds.ts";
 import { effectBoundMs, hasTakenEffect, type Member, type Roster } from "../../src/coherence/early-return.ts";
 import { type KeyspaceMode, type RevocationMode, trustMs, weakestMode } from "../../src/coherence/mode.ts";
 import { type ChangeId, hasSeenAll, type Position } from "../../src/coherence/position.ts";
-import type { Entity, OpenTransaction, Server } from "./postgres.ts";
+import { keyspaceModeOf, type OpenTransaction, type Server } from "./postgres.ts";
 import type { Replica } from "./replica.ts";
 
 const STATEMENT_BUDGET_MS = 3000;
@@ -41,7 +41,7 @@ export function change(replica: Replica, edit: Edit, lost: () => void): void {
       if (transaction === undefined) return undefined;
       mode = modeOf(
         replica,
-        keyspaces.map((id) => keyspaceMode(server.db.entities.get(id))),
+        keyspaces.map((id) => keyspaceModeOf(server.db.entities.get(id))),
       );
       prepare(transaction, edit, mode, server);
       return transaction;
@@ -288,10 +288,6 @@ function modeOf(replica: Replica, modes: readonly KeyspaceMode[]): RevocationMod
   return known.some((keyspace) => weakestMode([keyspace]) === "strict") ? "strict" : "available";
 }
 
-function keyspaceMode(entity: Entity | undefined): KeyspaceMode {
-  return { mode: entity?.mode ?? "available", settled: entity?.settled ?? false };
-}
-
 function prepare(transaction: OpenTransaction, edit: Edit, mode: RevocationMode, server: Server): void {
   const { entity: id, allows, requestId } = edit;
   const version = (server.db.entities.get(id)?.version ?? 0) + 1;
@@ -303,7 +299,7 @@ function prepare(transaction: OpenTransaction, edit: Edit, mode: RevocationMode,
       version,
       stamp: transaction.stamp,
       allows,
-      ...(edit.mode === undefined ? {} : { mode: edit.mode, settled: false }),
+      ...(edit.mode === undefined || edit.mode === before?.mode ? {} : { mode: edit.mode, settled: false }),
     });
     db.feed.push({ id, version, xid });
     db.requests.set(requestId, { change: { timeline, xid }, stamp: transaction.stamp, entity: id, mode });

@@ -2,12 +2,14 @@ import { type ClockReading, elapsedAtMostMs } from "../../src/coherence/clocks.t
 import { createHorizon, type Horizon } from "../../src/coherence/horizon.ts";
 import { type GrantedLease, grantedLeftMs } from "../../src/coherence/watchers.ts";
 import type { Host } from "./host.ts";
+import type { VerifyAnswer, WatchMessage } from "./life.ts";
 import type { CachedRecord } from "./postgres.ts";
-import type { Replica, VerifyAnswer, WatchMessage } from "./replica.ts";
+import type { Replica } from "./replica.ts";
 import type { World } from "./world.ts";
 
 const ASK_INTERVAL_MS = 300;
 const RECONNECT_MS = 200;
+const CALL_BUDGET_MS = 3000;
 
 /** One stream to one replica. Messages arrive in order, or not at all once it is cut. */
 interface Stream {
@@ -16,6 +18,13 @@ interface Stream {
   cut: boolean;
   upMs: number;
   downMs: number;
+}
+
+/** A Verify that waits for the answer to an earlier one's call. */
+interface Joined {
+  readonly startedMs: number;
+  /** Of the watch at that time. */
+  readonly horizon: Horizon | undefined;
 }
 
 /** An SDK's near cache by rule 7. */
@@ -27,6 +36,8 @@ export class Sdk {
   #lease: GrantedLease | undefined;
   #cache = new Map<string, CachedRecord>();
   #asked = new Map<number, ClockReading>();
+  /** Calls on their way, with the Verifies that joined them. */
+  readonly #calls = new Map<string, Joined[]>();
 
   constructor(host: Host, world: World) {
     this.host = host;
@@ -42,26 +53,58 @@ export class Sdk {
     const { world, host } = this;
     const startedMs = world.events.nowMs;
     const cached = this.#cache.get(keyId);
-    if (cached !== undefined && this.#leaseLeftMs() > 0 && this.#horizon?.believes(cached) !== false) {
-      if (world.on("sdk-floors") && this.#horizon?.believes(cached) !== true) return;
+    const leased = this.#leaseLeftMs() > 0;
+    if (cached !== undefined && leased && (!world.on("sdk-floors") || this.#horizon?.believes(cached) === true)) {
       world.tally.verifies++;
       world.tally.fromSdkCache++;
       if (cached.allows) world.checker.admit(host.name, startedMs, cached);
       return;
     }
+    const call = this.#calls.get(keyId);
+    if (call !== undefined && (leased || !world.on("sdk-own-call"))) {
+      call.push({ startedMs, horizon: this.#horizon });
+    } else {
+      this.#call(keyId);
+    }
+  }
+
+  #call(keyId: string): void {
+    const { world, host } = this;
     const replica = world.prng.pick(world.replicas);
     if (!replica.serving) return;
+    const joined: Joined[] = [];
+    this.#calls.set(keyId, joined);
+    // One that is never answered.
+    host.after(CALL_BUDGET_MS, () => {
+      if (this.#calls.get(keyId) === joined) this.#calls.delete(keyId);
+    });
     world.events.after(
       world.latencyMs(),
       replica.host.binding(() =>
         replica.verify(keyId, (answer) =>
           world.events.after(
             world.latencyMs(),
-            host.binding(() => this.#take(answer)),
+            host.binding(() => {
+              if (this.#calls.get(keyId) === joined) this.#calls.delete(keyId);
+              const kept = this.#take(answer);
+              for (const waiting of joined) this.#answerJoined(keyId, answer, kept, waiting);
+            }),
           ),
         ),
       ),
     );
+  }
+
+  /** Its lease vouches for an answer that was on its way before it began, if the watch that gave the lease does not speak against it. */
+  #answerJoined(keyId: string, answer: VerifyAnswer, kept: boolean, { startedMs, horizon }: Joined): void {
+    const { world, host } = this;
+    if (answer.kind === "unavailable") return;
+    if ((kept && horizon === this.#horizon) || !world.on("sdk-own-call")) {
+      world.tally.verifies++;
+      if (answer.record.allows) world.checker.admit(host.name, startedMs, answer.record);
+    } else {
+      this.#call(keyId);
+    }
   }
 
   /** Cuts the stream. Either end may learn of it much later. */
@@ -76,19 +119,17 @@ export class Sdk {
     this.host.after(this.world.prng.below(3000), () => this.#ended(stream));
   }
 
-  #take(answer: VerifyAnswer): void {
+  /** Whether the answer was kept. */
+  #take(answer: VerifyAnswer): boolean {
     const { world } = this;
-    if (answer.kind !== "record" || answer.applied === undefined) return;
-    if (answer.degraded && world.on("degraded-not-kept")) return;
     const horizon = this.#horizon;
-    if (horizon === undefined) return;
-    const { record, applied } = answer;
-    const kept = { ...record, position: applied };
-    if (world.on("watch-horizon") && world.on("sdk-floors")) {
-      if (horizon.believes(kept)) this.#cache.set(kept.keyId, kept);
-    } else if (world.on("sdk-floors") ? horizon.floors.allow(kept.entities) : true) {
-      this.#cache.set(kept.keyId, { ...kept, position: horizon.position });
-    }
+    if (answer.kind !== "record" || answer.applied === undefined || horizon === undefined) return false;
+    if (answer.degraded && world.on("degraded-not-kept")) return false;
+    const kept = { ...answer.record, position: answer.applied };
+    const sound = world.on("watch-horizon") && world.on("sdk-floors");
+    const believed = sound ? horizon.believes(kept) : !world.on("sdk-floors") || horizon.floors.allow(kept.entities);
+    if (believed) this.#cache.set(kept.keyId, sound ? kept : { ...kept, position: horizon.position });
+    return believed;
   }
 
   #leaseLeftMs(): number {

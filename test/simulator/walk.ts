@@ -253,7 +253,7 @@ function createThings(course: Course): Things {
     version: 1,
     stamp: 0,
     allows: true,
-    ...(mode === undefined ? {} : { mode, settled: mode === "strict" }),
+    ...(mode === undefined ? {} : { mode, settled: true }),
   });
   const entities = new Map<string, Entity>(course.modes.map((mode, index) => [`ks_${index}`, entity(mode)]));
   for (const id of [...owners, ...roles, "ten_0"]) entities.set(id, entity());
