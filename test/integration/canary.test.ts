@@ -355,6 +355,15 @@ describe("a secret put through every call", () => {
     expect(answer?.keys.length).toBeGreaterThan(0);
   });
 
+  it("meets a bug: Postgres refuses a row, and shows it in the error's detail", async () => {
+    await admin.query("alter table clavis.key_secrets add constraint refused check (false) not valid");
+    try {
+      expect(await callAll(/^internal$/)).toBeGreaterThan(10);
+    } finally {
+      await admin.query("alter table clavis.key_secrets drop constraint refused");
+    }
+  });
+
   it("meets a Postgres that is away", async () => {
     const name = new URL(database.url.replace(/@.*\//, "@localhost/")).pathname.slice(1).split("?")[0];
     await admin.query(`alter database ${name} connection limit 0`);

