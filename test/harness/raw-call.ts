@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectTcp } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** A request down to its bytes. */
 export interface RawCall {
@@ -24,7 +25,7 @@ export interface RawAnswer {
 }
 
 /** After that long an answer counts as none. */
-const SILENCE_MS = 2000;
+const SILENCE_MS = 5000;
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
@@ -58,13 +59,9 @@ async function sendH2(session: ClientHttp2Session, call: RawCall): Promise<RawAn
   stream.on("error", ({ message }: Error) => {
     end = message;
   });
-  stream.setTimeout(SILENCE_MS, () => {
-    end = "silence";
-    stream.close();
-  });
   for (const chunk of call.body) stream.write(chunk);
   stream.end();
-  await new Promise((resolve) => stream.once("close", resolve));
+  if (!(await closes(stream))) end = "silence";
   const { ":status": status, ...headers } = head;
   return {
     status: String(status),
@@ -83,14 +80,11 @@ async function sendH1({ hostname, port }: URL, call: RawCall): Promise<RawAnswer
   socket.on("error", (error: Error & { code?: string }) => {
     end = error.code ?? "error";
   });
-  socket.setTimeout(SILENCE_MS, () => {
-    end = "silence";
-    socket.destroy();
-  });
   const lines = [`${call.method} ${call.path} HTTP/1.1`, ...call.headers.map((pair) => pair.join(": "))];
   socket.write(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
   for (const chunk of call.body) socket.write(chunk);
-  await new Promise((resolve) => socket.once("close", resolve));
+  if (!(await closes(socket))) end = "silence";
+  socket.destroy();
 
   const text = Buffer.concat(chunks).toString("latin1");
   const [head = "", ...rest] = text.split("\r\n\r\n");
@@ -105,6 +99,16 @@ async function sendH1({ hostname, port }: URL, call: RawCall): Promise<RawAnswer
     trailers: {},
     end,
   };
+}
+
+/** Whether it does while it is waited for. */
+async function closes(one: Duplex): Promise<boolean> {
+  let late: NodeJS.Timeout | undefined;
+  const closed = new Promise<boolean>((resolve) => one.once("close", () => resolve(true)));
+  const silent = new Promise<boolean>((resolve) => {
+    late = setTimeout(() => resolve(false), SILENCE_MS);
+  });
+  return await Promise.race([closed, silent]).finally(() => clearTimeout(late));
 }
 
 /** Trailers stand in the body in gRPC-Web, and over HTTP/1.1. */
