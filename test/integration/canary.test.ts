@@ -312,14 +312,18 @@ function watchNew(answer: unknown, scanner: LeakScanner): void {
   for (const text of [secret, managementSecret]) if (text) scanner.watch("a secret while something is broken", text);
 }
 
-/** Every table as text, so that bytes stand there in hexadecimal digits. */
+/** Every table as text. Bytes stand there twice, in hexadecimal digits and as they are, for what is within them may be base64. */
 async function dump(): Promise<Map<string, string>> {
-  const tables = await admin.query<{ name: string }>(
-    "select relname as name from pg_class where relnamespace = 'clavis'::regnamespace and relkind = 'r'",
+  const tables = await admin.query<{ name: string; bytes: string[] }>(
+    `select relname as name, array(select attname::text from pg_attribute where attrelid = c.oid and atttypid = 'bytea'::regtype) as bytes
+     from pg_class c where relnamespace = 'clavis'::regnamespace and relkind = 'r'`,
   );
   const texts = new Map<string, string>();
-  for (const { name } of tables) {
-    const rows = await admin.query<{ row: string }>(`select t::text as row from clavis.${name} t`);
+  for (const { name, bytes } of tables) {
+    const parts = ["t::text", ...bytes.map((column) => `encode(${column}, 'escape')`)];
+    const rows = await admin.query<{ row: string }>(
+      `select concat_ws(' ', ${parts.join(", ")}) as row from clavis.${name} t`,
+    );
     texts.set(name, rows.map(({ row }) => row).join("\n"));
   }
   return texts;
