@@ -29,7 +29,8 @@ export type Failure =
   | { readonly reason: "KEYSPACE_NOT_EMPTY"; readonly keyspaceId: string; readonly liveKeys: number }
   | { readonly reason: "KEYSPACE_RESERVED"; readonly keyspaceId: string }
   | { readonly reason: "LAST_MANAGEMENT_KEY"; readonly keyId: string }
-  | { readonly reason: "STORE_UNAVAILABLE"; readonly retryAfterMs: number };
+  | { readonly reason: "STORE_UNAVAILABLE"; readonly retryAfterMs: number }
+  | { readonly reason: "ANSWER_LOST" };
 
 export type FailureReason = Failure["reason"];
 

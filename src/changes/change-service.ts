@@ -32,8 +32,8 @@ export interface Change {
 /** Makes changes: rights looked up anew, exactly once per `request_id`, all in one transaction with the audit events. */
 export interface ChangeService {
   /**
-   * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED, and
-   * GRANT_EXCEEDS_CALLER where the caller has lost rights since that answer. Without a request it is simply run.
+   * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED,
+   * ANSWER_LOST where it cannot be opened any more, and GRANT_EXCEEDS_CALLER where the caller has lost rights since that answer. Without a request it is simply run.
    */
   run<Answer>(
     call: Call,
@@ -61,10 +61,9 @@ export function createChangeService(parts: { transactor: Transactor; sealer: Sea
         const claim = claimOf(call, request);
         const earlier = await tx.replays.claim(claim);
         if (earlier !== undefined) {
+          if (earlier.fingerprint !== request.fingerprint) throw new DomainError({ reason: "REQUEST_ID_REUSED" });
           const sealed = sealer.open("replay", earlier.sealedAnswer, request.requestId);
-          if (earlier.fingerprint !== request.fingerprint || sealed === undefined) {
-            throw new DomainError({ reason: "REQUEST_ID_REUSED" });
-          }
+          if (sealed === undefined) throw new DomainError({ reason: "ANSWER_LOST" });
           const kept = unpackAnswer(sealed);
           needWithin(rights, kept.rights);
           return request.decode(kept.answer);

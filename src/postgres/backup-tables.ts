@@ -10,7 +10,7 @@ export interface BackupTable {
  *
  * Of the replays it has that there was a request, but not the sealed answer: answers hold secrets in the clear under
  * their seal, and backups are kept for longer and in more places than the root keys ever should be good for. So a
- * request that is tried again after a restore is told REQUEST_ID_REUSED instead of being done a second time, which is
+ * request that is tried again after a restore is told ANSWER_LOST instead of being done a second time, which is
  * what matters about it.
  */
 export const BACKUP_TABLES: readonly BackupTable[] = [

@@ -41,6 +41,7 @@ const failures: { readonly [Reason in FailureReason & ContractReason]: Extract<F
   KEYSPACE_RESERVED: { reason: "KEYSPACE_RESERVED", keyspaceId: "ks_1" },
   LAST_MANAGEMENT_KEY: { reason: "LAST_MANAGEMENT_KEY", keyId: "key_1" },
   STORE_UNAVAILABLE: { reason: "STORE_UNAVAILABLE", retryAfterMs: 1500 },
+  ANSWER_LOST: { reason: "ANSWER_LOST" },
 };
 
 const all = Object.values(failures);

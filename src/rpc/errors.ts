@@ -101,6 +101,10 @@ const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Re
     message: () => "try again shortly",
     retryAfterMs: ({ retryAfterMs }) => retryAfterMs,
   },
+  ANSWER_LOST: {
+    code: Code.FailedPrecondition,
+    message: () => "this was done already, but its answer is not kept any more",
+  },
 };
 
 interface Answer<Of extends Failure> {

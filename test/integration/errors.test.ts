@@ -14,6 +14,7 @@ import { errorOf } from "../harness/error-of.ts";
 import { openTestDatabase } from "../harness/postgres.ts";
 import { openPostgresProxy } from "../harness/postgres-proxy.ts";
 import { openTestService } from "../harness/service.ts";
+import { openSql } from "../harness/sql.ts";
 import { openTenantHome, setUpHome } from "../harness/tenant-home.ts";
 import { until } from "../harness/until.ts";
 
@@ -172,6 +173,18 @@ const cases: Readonly<Record<Reason, Case>> = {
       proxy.cut();
       const call = tenant.rpc(KeyService).getKey({ keyId: missing.keyId });
       return { call: closing(call, stack), facts: {} };
+    },
+  },
+  ANSWER_LOST: {
+    code: "FailedPrecondition",
+    async provoke() {
+      const request = { displayName: "x", prefix: "ab", requestId: randomUUID() };
+      await keyspaces.createKeyspace(request);
+      {
+        await using sql = await openSql(service.database.adminUrl);
+        await sql.query("update clavis.replays set sealed_answer = null");
+      }
+      return { call: keyspaces.createKeyspace(request), facts: {} };
     },
   },
 };
