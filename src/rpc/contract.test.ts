@@ -12,7 +12,7 @@ import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/va
 import { describe, expect, it } from "vitest";
 import { AuditService } from "../gen/clavis/v1/audit_service_pb.ts";
 import { file_clavis_v1_error_reason } from "../gen/clavis/v1/error_reason_pb.ts";
-import { KeyService } from "../gen/clavis/v1/key_service_pb.ts";
+import { CreateKeyRequestSchema, KeyService, KeySpecSchema } from "../gen/clavis/v1/key_service_pb.ts";
 import { KeyspaceService } from "../gen/clavis/v1/keyspace_service_pb.ts";
 import { SelfService } from "../gen/clavis/v1/self_service_pb.ts";
 import { TenantService } from "../gen/clavis/v1/tenant_service_pb.ts";
@@ -141,6 +141,19 @@ describe("the contract", () => {
       expect(input.field.updateMask?.message?.typeName, name).toBe("google.protobuf.FieldMask");
       expect(input.field.etag, name).toBeDefined();
     }
+  });
+
+  it("lets one key of a batch be all that a key alone may be", () => {
+    const own = ["keyspace_id", "request_id"];
+    const shape = ({ fields }: DescMessage) =>
+      fields
+        .filter(({ name }) => !own.includes(name))
+        .map(({ proto: { number: _number, ...rest } }) => ({ ...rest, options: undefined, rules: undefined }));
+    const rules = ({ fields }: DescMessage) =>
+      fields.filter(({ name }) => !own.includes(name)).map((field) => getOption(field, fieldRules));
+    expect(shape(KeySpecSchema).length).toBeGreaterThan(8);
+    expect(shape(KeySpecSchema)).toEqual(shape(CreateKeyRequestSchema));
+    expect(rules(KeySpecSchema)).toEqual(rules(CreateKeyRequestSchema));
   });
 
   it("begins each enum with nothing", () => {
