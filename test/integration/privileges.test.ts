@@ -175,6 +175,9 @@ const weights: Readonly<Record<string, number>> = {
 };
 const weighted = methods.flatMap((method) => Array<DescMethodUnary>(weights[method.name] ?? 2).fill(method));
 
+/** What may give somebody a right, and is looked into at once, before the next call takes it away again. */
+const GIVING = new Set(["CreateKey", "BatchCreateKeys", "UpdateKey", "EnableKey", "RotateKey"]);
+
 describe("attackers", () => {
   const successes = new Map<string, number>();
   const refusals = new Map<string, number>();
@@ -213,7 +216,7 @@ describe("attackers", () => {
     expect(steps).toBe(STEPS);
     // A generator that never gets anywhere proves nothing.
     expect(stolen).toBeGreaterThan(STEPS / 50);
-    expect(lost).toBeLessThan(worlds / 4);
+    expect(lost).toBeLessThan(STEPS / 100);
     // A machine with too much to do may let a few calls wait for too long.
     expect(refusals.get("STORE_UNAVAILABLE") ?? 0).toBeLessThan(STEPS / 100);
     expect([...successes.keys()].length).toBeGreaterThan(18);
@@ -227,8 +230,8 @@ describe("attackers", () => {
     for (let step = 0; step < STEPS_PER_WORLD; step++) {
       await attack(prng, world, strangers);
       steps++;
-      if (step % 50 === 49) await checkRights(world);
     }
+    await checkRights(world);
     await checkSightings(world);
     stolen += world.loot.length;
   }
@@ -338,6 +341,7 @@ describe("attackers", () => {
       world.loot.push(found);
       world.ids.keys.push(found.keyId);
     }
+    if (GIVING.has(method.name)) await checkRights(world);
   }
 
   /** Who did something is told with it, whether or not one may look that key up; and an item of a batch fails as a call does. */
