@@ -11,15 +11,19 @@ describe("readPoll", () => {
     ["a new start, on another timeline", anAnswer({ timeline: "2" }), { kind: "anew", because: "timeline" }],
     [
       "a new start, where unseen rows were trimmed",
-      anAnswer({ trimmedXid: 20n }),
+      anAnswer({ trimmed: parseSnapshot("21:21:") }),
       { kind: "anew", because: "trimmed" },
     ],
     [
       "a new start, where a late committer was trimmed",
-      anAnswer({ trimmedXid: 14n }),
+      anAnswer({ trimmed: parseSnapshot("10:20:10") }),
       { kind: "anew", because: "trimmed" },
     ],
-    ["news, where what was trimmed had been seen", anAnswer({ trimmedXid: 19n }), { kind: "news", changes: [] }],
+    [
+      "news, where what was trimmed had been seen",
+      anAnswer({ trimmed: parseSnapshot("10:20:10,14,15") }),
+      { kind: "news", changes: [] },
+    ],
   ])("finds %s", (_, answer, meaning) => {
     expect(readPoll(last, answer)).toEqual(meaning);
   });
@@ -42,5 +46,12 @@ describe("isNews", () => {
 });
 
 function anAnswer(parts: Partial<PollAnswer>): PollAnswer {
-  return { inRecovery: false, timeline: "1", snapshot: parseSnapshot("30:30:"), trimmedXid: 0n, changes: [], ...parts };
+  return {
+    inRecovery: false,
+    timeline: "1",
+    snapshot: parseSnapshot("30:30:"),
+    trimmed: undefined,
+    changes: [],
+    ...parts,
+  };
 }

@@ -1,6 +1,6 @@
 import type { EntityChange } from "./floors.ts";
 import type { Position, Timeline } from "./position.ts";
-import { type Snapshot, visible } from "./snapshot.ts";
+import { type Snapshot, seesAll, visible } from "./snapshot.ts";
 
 /** What one statement read of the change feed. */
 export interface PollAnswer {
@@ -8,8 +8,11 @@ export interface PollAnswer {
   readonly inRecovery: boolean;
   readonly timeline: Timeline;
   readonly snapshot: Snapshot;
-  /** The largest transaction id that was ever trimmed from the feed; 0 if none was. */
-  readonly trimmedXid: bigint;
+  /**
+   * The snapshot that the feed was last trimmed by; undefined if it never was. Rows go only once a snapshot sees them that was
+   * taken long enough ago. (The largest id that went would not do: who saw that one may lack a smaller one that committed late.)
+   */
+  readonly trimmed: Snapshot | undefined;
   /** The rows that `isNews` finds. */
   readonly changes: readonly EntityChange[];
 }
@@ -26,7 +29,9 @@ export function readPoll(last: Position | undefined, answer: PollAnswer): PollMe
   if (answer.inRecovery) return { kind: "failed" };
   if (last === undefined) return { kind: "anew", because: "first" };
   if (last.timeline !== answer.timeline) return { kind: "anew", because: "timeline" };
-  if (!visible(last.snapshot, answer.trimmedXid)) return { kind: "anew", because: "trimmed" };
+  if (answer.trimmed !== undefined && !seesAll(last.snapshot, answer.trimmed)) {
+    return { kind: "anew", because: "trimmed" };
+  }
   return { kind: "news", changes: answer.changes };
 }
 

@@ -36,6 +36,7 @@ const degraded: Course = {
 export const courses: Record<keyof typeof needed, Course> = {
   "poll-xip": { ...health, freezeBeforeCommit: 0.3, replicas: 3 },
   "poll-trimmed": { ...health, faults: ["cut-postgres", "trim", "trim"] },
+  "trim-by-snapshot": { ...health, freezeBeforeCommit: 0.3, replicas: 3, hintLoss: 1, faults: ["trim"] },
   "poll-timeline": { ...health, faults: ["fail-over"], faultEveryMs: 4000, durationMs: 20_000 },
   "poll-recovery": { ...health, faults: ["misroute"], faultEveryMs: 1000 },
   "read-recovery": { ...health, faults: ["misroute", "mute-writes"], faultEveryMs: 1000 },

@@ -18,6 +18,8 @@ export const faults = {
   },
   "jump-wall"(world) {
     const host = anyHost(world);
+    // Set back while the machine sleeps, and by as much: no clock would be left to tell, and the protocol assumes that one is.
+    if (!host.running) return;
     const byMs = (world.prng.chance(0.5) ? 1 : -1) * someTimeMs(world, world.prng.chance(0.5) ? 2000 : 3_600_000);
     world.trace(host.name, `its wall clock jumps by ${byMs.toFixed(0)} ms`);
     host.jumpWall(byMs);

@@ -6,6 +6,7 @@ export const needed = {
   // Rule 3: polls.
   "poll-xip": "a poll also reads what was in progress at the last one",
   "poll-trimmed": "who was away while the feed was trimmed starts anew",
+  "trim-by-snapshot": "the feed is trimmed by an old snapshot, which is recorded, and not the largest id that went",
   "poll-timeline": "who sees another timeline starts anew",
   "poll-recovery": "a poll of a standby fails",
   "read-recovery": "a read of a standby fails",

@@ -2,7 +2,7 @@ import type { EntityChange, EntityVersion } from "../../src/coherence/floors.ts"
 import type { KeyspaceMode, RevocationMode } from "../../src/coherence/mode.ts";
 import type { PollAnswer } from "../../src/coherence/poll.ts";
 import type { ChangeId, Position, Timeline } from "../../src/coherence/position.ts";
-import type { Snapshot } from "../../src/coherence/snapshot.ts";
+import { type Snapshot, visible } from "../../src/coherence/snapshot.ts";
 import type { Host } from "./host.ts";
 import type { World } from "./world.ts";
 
@@ -28,6 +28,10 @@ export interface StoredMember {
 export interface Db {
   entities: Map<string, Entity>;
   feed: EntityChange[];
+  /** What the feed was last trimmed by, and what it will be trimmed by next. */
+  trimmed: Snapshot | undefined;
+  noted: Snapshot | undefined;
+  /** The largest id that went, for the walk that goes by it. */
   trimmedXid: bigint;
   members: Map<string, StoredMember>;
   timelines: Map<Timeline, Record<RevocationMode, boolean>>;
@@ -229,13 +233,13 @@ export class SimPostgres {
     this.up = true;
   }
 
-  poll(server: Server, isNews: (xid: bigint) => boolean): PollAnswer {
+  poll(server: Server, last: Position | undefined, isNews: (xid: bigint) => boolean): PollAnswer {
     const { inRecovery, timeline, snapshot, db } = server;
     return {
       inRecovery,
       timeline,
       snapshot,
-      trimmedXid: db.trimmedXid,
+      trimmed: this.#world.on("trim-by-snapshot") ? db.trimmed : largestTrimmed(db, last),
       changes: db.feed.filter(({ xid }) => isNews(xid)),
     };
   }
@@ -254,16 +258,25 @@ export class SimPostgres {
     };
   }
 
-  /** Forgets the older part of the feed. */
+  /** Forgets the part of the feed that was seen when it was last trimmed. */
   trim(): void {
-    const keep = 1 + (this.#stamps % 3);
+    const server = this.serverOf("primary");
+    if (server === undefined || server.inRecovery) return;
+    const { snapshot } = server;
+    const bySnapshot = this.#world.on("trim-by-snapshot");
     this.#end({
       xid: this.#nextXid++,
       stamp: 0,
       write(db) {
-        const gone = db.feed.slice(0, Math.max(0, db.feed.length - keep));
-        db.feed = db.feed.slice(gone.length);
-        for (const { xid } of gone) if (xid > db.trimmedXid) db.trimmedXid = xid;
+        const by = db.noted;
+        const kept = bySnapshot
+          ? db.feed.filter(({ xid }) => by === undefined || !visible(by, xid))
+          : db.feed.slice(-2);
+        for (const { xid } of db.feed)
+          if (xid > db.trimmedXid && !kept.some((row) => row.xid === xid)) db.trimmedXid = xid;
+        db.feed = kept;
+        db.trimmed = by;
+        db.noted = snapshot;
       },
     });
   }
@@ -316,4 +329,10 @@ export class SimPostgres {
 
 export function keyspaceModeOf(entity: Entity | undefined): KeyspaceMode {
   return { mode: entity?.mode ?? "available", settled: entity?.settled ?? false };
+}
+
+/** What starts those anew, and no others, who have not seen the largest id that went. */
+function largestTrimmed({ trimmedXid }: Db, last: Position | undefined): Snapshot | undefined {
+  const after = trimmedXid + 1n;
+  return last === undefined || visible(last.snapshot, trimmedXid) ? undefined : { xmin: after, xmax: after, xip: [] };
 }

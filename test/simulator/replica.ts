@@ -267,7 +267,7 @@ export class Replica {
       host,
       POLL_BUDGET_MS,
       (server) => ({
-        answer: world.postgres.poll(server, (xid) => last === undefined || this.#isNews(last, xid)),
+        answer: world.postgres.poll(server, last, (xid) => last === undefined || this.#isNews(last, xid)),
         members: Array.from(server.db.members, ([id, { renewal }]) => ({ id, renewal })),
         unsettled: unsettledOf(server.db, server.timeline),
       }),
@@ -298,7 +298,7 @@ export class Replica {
       ...answer,
       inRecovery: answer.inRecovery && world.on("poll-recovery"),
       timeline: world.on("poll-timeline") ? answer.timeline : (last?.timeline ?? answer.timeline),
-      trimmedXid: world.on("poll-trimmed") ? answer.trimmedXid : 0n,
+      trimmed: world.on("poll-trimmed") ? answer.trimmed : undefined,
     });
     if (meaning.kind === "failed") return;
     const position = { timeline: answer.timeline, snapshot: answer.snapshot };

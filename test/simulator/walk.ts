@@ -274,6 +274,8 @@ function createThings(course: Course): Things {
     db: {
       entities,
       feed: [],
+      trimmed: undefined,
+      noted: undefined,
       trimmedXid: 0n,
       members: new Map(),
       timelines: new Map([["timeline-1", { strict: true, available: true }]]),
