@@ -87,7 +87,10 @@ async function confirmRights(call: Call, tx: Transaction, now: UnixMs): Promise<
   const key = await tx.keys.findShared(principal.keyId);
   // A secret's bearer has no rights, only itself to end; that works also while the key is disabled, or a second time.
   if (key !== undefined && principal.type === "key") return rightsFrom({ ...key, permissions: [] });
-  if (key === undefined || stateOf(key, now) !== "active") throw new DomainError({ reason: "CREDENTIAL_REJECTED" });
+  const tenant = await tx.tenants.findShared(tx.tenantId);
+  if (key === undefined || stateOf(key, now) !== "active" || tenant?.suspended !== false) {
+    throw new DomainError({ reason: "CREDENTIAL_REJECTED" });
+  }
   return rightsFrom(key);
 }
 

@@ -27,6 +27,10 @@ export function createTenantStore(db: Db): TenantStore {
       const row = await select(tenantId).executeTakeFirst();
       return row && fromRow(row);
     },
+    async findShared(tenantId) {
+      const row = await select(tenantId).forShare().executeTakeFirst();
+      return row && fromRow(row);
+    },
     async findLocked(tenantId) {
       const row = await select(tenantId).forNoKeyUpdate().executeTakeFirst();
       return row && fromRow(row);

@@ -4,6 +4,8 @@ import type { Tenant } from "./tenant.ts";
 export interface TenantStore {
   insert(tenant: Tenant): Promise<void>;
   find(tenantId: string): Promise<Tenant | undefined>;
+  /** As `find`, and it stays as it is until the transaction ends. */
+  findShared(tenantId: string): Promise<Tenant | undefined>;
   /** As `find`, and nobody else changes it until the transaction ends. */
   findLocked(tenantId: string): Promise<Tenant | undefined>;
   /** Writes all fields that can change. */

@@ -1,5 +1,5 @@
 import { hash, randomUUID } from "node:crypto";
-import { type Clavis, ClavisError, type Event, Outcome, timestampDate } from "@clavis/sdk";
+import { type Clavis, ClavisError, createClavis, type Event, Outcome, timestampDate } from "@clavis/sdk";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { toUuid } from "../../src/postgres/columns.ts";
 import { openTestDatabase } from "../harness/postgres.ts";
@@ -110,6 +110,18 @@ describe("a right that is taken away", () => {
     await taking;
     expect(await creating).toMatchObject({ code });
     expect(await typesBy(colleague.id)).toEqual([]);
+  });
+
+  it("is gone for a CreateKey that is under way when the tenant is suspended", async () => {
+    await using operator = createClavis({ baseUrl: service.url, token: service.operatorToken });
+    await holdHead();
+    const suspending = operator.tenants.update(tenant.tenantId, { suspended: true });
+    await lockWaiters(sql, 1);
+    const creating = settled(tenant.clavis.keys.create(aRequest()));
+    await lockWaiters(sql, 2);
+    await holder.query("commit");
+    await suspending;
+    expect(await creating).toMatchObject({ code: "UNAUTHENTICATED" });
   });
 
   it("is waited for by RevokeKey, so that nothing is done with it after the revocation", async () => {
