@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { KeyState } from "../gen/clavis/v1/key_pb.ts";
-import { ListKeysRequestSchema } from "../gen/clavis/v1/key_service_pb.ts";
+import { CreateKeyRequestSchema, ListKeysRequestSchema } from "../gen/clavis/v1/key_service_pb.ts";
 import {
   BatchVerifyRequestSchema,
   type PermissionQuerySchema,
@@ -49,6 +49,20 @@ describe("createRequestCheck", () => {
     ],
   ])("finds in a query at any depth: %s", (_, query, fields) => {
     expect(fieldsOf(check(VerifyRequestSchema, create(VerifyRequestSchema, { keyspaceId, query })))).toEqual(fields);
+  });
+
+  it.each([
+    ["an escape", "a\u001b[31m", ["display_name"]],
+    ["a bell", "a\u0007", ["display_name"]],
+    ["C1", "a\u009b31m", ["display_name"]],
+    ["NUL", "a\0b", ["display_name"]],
+    ["half of a pair", "a\ud800", ["display_name"]],
+    ["a line feed and a tab", "a\n\tb", []],
+    ["any letters", "Ключ 鍵 🔑", []],
+  ])("refuses text that nobody should be shown: %s", (_, displayName, fields) => {
+    const metadata = { note: "a\u001b" };
+    const request = create(CreateKeyRequestSchema, { keyspaceId, displayName, metadata });
+    expect(fieldsOf(check(CreateKeyRequestSchema, request))).toEqual(fields);
   });
 
   it("leaves the items of a batch to a check of their own", () => {

@@ -5,8 +5,8 @@ import type { Json } from "../json.ts";
 
 /**
  * What in a message could not be kept or answered, though its type allows it: text with a NUL or half of a surrogate pair, which
- * Postgres refuses; times, spans and numbers that have no JSON form. Secrets are left out, as they are never kept. Deeper than
- * the decoders allow it never gets.
+ * Postgres refuses, or that could steer a terminal; times, spans and numbers that have no JSON form. Secrets are left out, as they
+ * are never kept. Deeper than the decoders allow it never gets.
  */
 export function unstorable(schema: DescMessage, message: Message, path = ""): Violation[] {
   return schema.fields.flatMap((field) => {
@@ -26,7 +26,7 @@ function valueIn(message: Message, field: DescField): unknown {
 }
 
 function inValue(field: DescField, value: unknown, at: string): Violation[] {
-  if (typeof value === "string") return inJson(value, at);
+  if (typeof value === "string") return inText(value, at);
   switch (field.message?.typeName) {
     case undefined:
       return [];
@@ -40,6 +40,15 @@ function inValue(field: DescField, value: unknown, at: string): Violation[] {
       return unstorable(field.message as DescMessage, value as Message, at);
   }
 }
+
+/** Names, reasons and the like, which people and logs show. What is attached as metadata may hold whatever JSON can say. */
+function inText(text: string, at: string): Violation[] {
+  if (isStorable(text) && !CONTROL.test(text)) return [];
+  return [{ field: at, description: "must be well-formed Unicode without control characters" }];
+}
+
+/** C0 and C1 but for tab and line feed, which a reason of several lines may have. */
+const CONTROL = /(?![\t\n])\p{Cc}/u;
 
 function inJson(value: Json, at: string): Violation[] {
   if (typeof value === "string")
