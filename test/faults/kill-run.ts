@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Clavis, ClavisError, createClavis, Outcome } from "@clavis/sdk";
 import { toUuid } from "../../src/postgres/columns.ts";
+import { createPrng } from "../harness/prng.ts";
 import { openSql, type Sql } from "../harness/sql.ts";
 import { until } from "../harness/until.ts";
 
@@ -87,7 +88,7 @@ export async function runKills({
   start,
   say = () => {},
 }: KillRunOptions): Promise<KillReport> {
-  const random = mulberry32(seed);
+  const random = createPrng(seed).next;
   const counts = { acknowledged: 0, unknown: 0, unknownDone: 0, rotations: 0, revocations: 0, verdicts: 0 };
   let service = await start();
   const places = await openPlaces(service.url, operatorToken);
@@ -402,15 +403,4 @@ function at<T>(items: readonly T[], index: number): T {
   const item = items[index];
   if (item === undefined) throw new RangeError(`no item ${index}`);
   return item;
-}
-
-/** Numbers from 0 to below 1, the same for the same seed (https://github.com/cprosche/mulberry32). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

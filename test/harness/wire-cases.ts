@@ -1,7 +1,7 @@
 import { create, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { VerifyRequestSchema } from "../../src/gen/clavis/v1/verify_service_pb.ts";
+import type { Prng } from "./prng.ts";
 import type { RawCall } from "./raw-call.ts";
-import type { Seeded } from "./seeded.ts";
 import { envelope } from "./wire.ts";
 
 /** What requests are made of. */
@@ -19,13 +19,13 @@ type Header = readonly [name: string, value: string];
 type Kind = "grpc" | "proto" | "json";
 
 /** A request to Verify or BatchVerify: mostly plain, often broken somewhere, sometimes hostile. */
-export function drawCase(chance: Seeded, material: CaseMaterial): RawCall {
-  const transport = chance.often(0.6) ? "h2" : "h1";
+export function drawCase(chance: Prng, material: CaseMaterial): RawCall {
+  const transport = chance.chance(0.6) ? "h2" : "h1";
   const kind = chance.pick<Kind>(["grpc", "grpc", "proto", "proto", "json", "json"]);
-  const batch = chance.often(0.3);
+  const batch = chance.chance(0.3);
   const message = kind === "json" ? drawJson(chance, material, batch) : drawBinary(chance, material, batch);
   const body = kind === "grpc" ? drawFrames(chance, message) : message;
-  const method = chance.often(0.97) ? "POST" : chance.pick(["GET", "PUT", "OPTIONS", "DELETE", "post"]);
+  const method = chance.chance(0.97) ? "POST" : chance.pick(["GET", "PUT", "OPTIONS", "DELETE", "post"]);
   const headers = [
     ...(transport === "h1" ? hostHeaders(chance) : []),
     ...typeHeaders(chance, kind),
@@ -37,9 +37,9 @@ export function drawCase(chance: Seeded, material: CaseMaterial): RawCall {
   return { transport, method, path: drawPath(chance, batch), headers, body: cut(chance, transport, headers, body) };
 }
 
-function drawPath(chance: Seeded, batch: boolean): string {
+function drawPath(chance: Prng, batch: boolean): string {
   const path = `/clavis.v1.VerifyService/${batch ? "BatchVerify" : "Verify"}`;
-  if (chance.often(0.97)) return path;
+  if (chance.chance(0.97)) return path;
   return chance.pick([
     `${path}?x=1`,
     `${path}/`,
@@ -50,9 +50,9 @@ function drawPath(chance: Seeded, batch: boolean): string {
   ]);
 }
 
-function hostHeaders(chance: Seeded): Header[] {
+function hostHeaders(chance: Prng): Header[] {
   const host: Header = ["Host", "clavis.test"];
-  if (chance.often(0.97)) return [host, ["Connection", "close"]];
+  if (chance.chance(0.97)) return [host, ["Connection", "close"]];
   return chance.pick<Header[]>([
     [["Connection", "close"]],
     [
@@ -91,17 +91,17 @@ const types: Record<Kind, { plain: readonly string[]; odd: readonly string[] }> 
   },
 };
 
-function typeHeaders(chance: Seeded, kind: Kind): Header[] {
-  const te: Header[] = kind === "grpc" && chance.often(0.9) ? [["te", "trailers"]] : [];
+function typeHeaders(chance: Prng, kind: Kind): Header[] {
+  const te: Header[] = kind === "grpc" && chance.chance(0.9) ? [["te", "trailers"]] : [];
   const { plain, odd } = types[kind];
-  const type: Header = ["content-type", chance.often(0.95) ? chance.pick(plain) : chance.pick(odd)];
-  if (chance.often(0.985)) return [...te, type];
+  const type: Header = ["content-type", chance.chance(0.95) ? chance.pick(plain) : chance.pick(odd)];
+  if (chance.chance(0.985)) return [...te, type];
   return [...te, ...chance.pick<Header[]>([[], [["content-type", ""]], [type, type], [type, ["content-type", "a/b"]]])];
 }
 
-function credentials(chance: Seeded, { tokens, secrets }: CaseMaterial): Header[] {
+function credentials(chance: Prng, { tokens, secrets }: CaseMaterial): Header[] {
   const [token = ""] = tokens;
-  if (chance.often(0.8)) return [["authorization", `Bearer ${token}`]];
+  if (chance.chance(0.8)) return [["authorization", `Bearer ${token}`]];
   const other = chance.pick([...tokens, ...secrets.slice(0, 3)]);
   return chance.pick<Header[]>([
     [["authorization", `Bearer ${other}`]],
@@ -129,9 +129,9 @@ function credentials(chance: Seeded, { tokens, secrets }: CaseMaterial): Header[
   ] as Header[][]);
 }
 
-function timeouts(chance: Seeded, kind: Kind): Header[] {
-  if (chance.often(0.6)) return [];
-  const name = (kind === "grpc") === chance.often(0.95) ? "grpc-timeout" : "connect-timeout-ms";
+function timeouts(chance: Prng, kind: Kind): Header[] {
+  if (chance.chance(0.6)) return [];
+  const name = (kind === "grpc") === chance.chance(0.95) ? "grpc-timeout" : "connect-timeout-ms";
   const sound = name === "grpc-timeout" ? ["20S", "2M", "100000000u", "30000m"] : ["20000", "130000", "0000060000"];
   const odd = [
     "0",
@@ -149,11 +149,11 @@ function timeouts(chance: Seeded, kind: Kind): Header[] {
     "20s",
     "9".repeat(30),
   ];
-  const header: Header = [name, chance.often(0.6) ? chance.pick(sound) : chance.pick(odd)];
-  return chance.often(0.97) ? [header] : [header, header];
+  const header: Header = [name, chance.chance(0.6) ? chance.pick(sound) : chance.pick(odd)];
+  return chance.chance(0.97) ? [header] : [header, header];
 }
 
-function extras(chance: Seeded): Header[] {
+function extras(chance: Prng): Header[] {
   const odd: readonly (readonly Header[])[] = [
     [["grpc-encoding", "identity"]],
     [["grpc-encoding", "gzip"]],
@@ -187,17 +187,17 @@ function extras(chance: Seeded): Header[] {
     ],
     [["x-http-method-override", "GET"]],
   ];
-  return chance.often(0.75) ? [] : [...chance.pick(odd), ...(chance.often(0.3) ? chance.pick(odd) : [])];
+  return chance.chance(0.75) ? [] : [...chance.pick(odd), ...(chance.chance(0.3) ? chance.pick(odd) : [])];
 }
 
-function lengths(chance: Seeded, transport: RawCall["transport"], body: Buffer): Header[] {
+function lengths(chance: Prng, transport: RawCall["transport"], body: Buffer): Header[] {
   const right: Header = ["content-length", String(body.length)];
   if (transport === "h2") {
-    if (chance.often(0.96)) return chance.often(0.5) ? [right] : [];
+    if (chance.chance(0.96)) return chance.chance(0.5) ? [right] : [];
     return [["content-length", chance.pick(["0", "5", "99999999", "x", "-1", String(body.length + 1)])]];
   }
-  if (chance.often(0.75)) return [right];
-  if (chance.often(0.85)) return [["transfer-encoding", "chunked"]];
+  if (chance.chance(0.75)) return [right];
+  if (chance.chance(0.85)) return [["transfer-encoding", "chunked"]];
   return chance.pick<Header[]>([
     [["content-length", "0"]],
     [["content-length", "x"]],
@@ -212,14 +212,14 @@ function lengths(chance: Seeded, transport: RawCall["transport"], body: Buffer):
 
 /** In pieces now and then, and in chunks where that is what was promised. */
 function cut(
-  chance: Seeded,
+  chance: Prng,
   transport: RawCall["transport"],
   headers: readonly Header[],
   body: Buffer,
 ): readonly Buffer[] {
   const pieces: Buffer[] = [];
   for (let at = 0; at < body.length; ) {
-    const size = chance.often(0.8) ? body.length - at : 1 + chance.below(Math.min(body.length - at, 40));
+    const size = chance.chance(0.8) ? body.length - at : 1 + chance.below(Math.min(body.length - at, 40));
     pieces.push(body.subarray(at, at + size));
     at += size;
   }
@@ -232,8 +232,8 @@ function cut(
 }
 
 /** What stands before the message in gRPC, and may be wrong there. */
-function drawFrames(chance: Seeded, message: Buffer): Buffer {
-  if (chance.often(0.85)) return envelope(message);
+function drawFrames(chance: Prng, message: Buffer): Buffer {
+  if (chance.chance(0.85)) return envelope(message);
   const wrongLength = envelope(message);
   wrongLength.writeUInt32BE(
     chance.pick([0, 1, message.length + 1, Math.max(0, message.length - 1), 40_000, 2 ** 32 - 1]),
@@ -257,14 +257,14 @@ function drawFrames(chance: Seeded, message: Buffer): Buffer {
   ]);
 }
 
-function drawInit(chance: Seeded, { secrets, keyspaceIds }: CaseMaterial): Init {
+function drawInit(chance: Prng, { secrets, keyspaceIds }: CaseMaterial): Init {
   const init: Init = {
     secret: chance.pick(secrets),
-    keyspaceId: chance.often(0.85) ? (keyspaceIds[0] ?? "") : chance.pick([...keyspaceIds, "", "ks_1", "ks_\0", "KS"]),
+    keyspaceId: chance.chance(0.85) ? (keyspaceIds[0] ?? "") : chance.pick([...keyspaceIds, "", "ks_1", "ks_\0", "KS"]),
   };
-  if (chance.often(0.4)) init.permissions = drawPermissions(chance);
-  if (chance.often(0.2)) init.query = drawQuery(chance, chance.often(0.1) ? 40 : 3);
-  if (chance.often(0.4)) init.clientIp = chance.pick(addresses);
+  if (chance.chance(0.4)) init.permissions = drawPermissions(chance);
+  if (chance.chance(0.2)) init.query = drawQuery(chance, chance.chance(0.1) ? 40 : 3);
+  if (chance.chance(0.4)) init.clientIp = chance.pick(addresses);
   return init;
 }
 
@@ -286,37 +286,37 @@ const permissions = [
   "x".repeat(128),
 ];
 
-function drawPermissions(chance: Seeded): string[] {
-  const odd = chance.often(0.15);
+function drawPermissions(chance: Prng): string[] {
+  const odd = chance.chance(0.15);
   const length = odd ? chance.pick([0, 63, 64, 65, 200]) : 1 + chance.below(3);
   const from = odd ? [...permissions, "x".repeat(129), "a\0b", "😀", "a..b", "."] : permissions.slice(0, 3);
   return Array.from({ length }, () => chance.pick(from));
 }
 
-function drawQuery(chance: Seeded, depth: number): Query {
-  if (chance.often(0.03)) return {};
-  if (depth === 0 || chance.often(0.4)) return { condition: { case: "permission", value: chance.pick(permissions) } };
-  const queries = Array.from({ length: chance.often(0.05) ? 0 : 1 + chance.below(3) }, (_, index) =>
+function drawQuery(chance: Prng, depth: number): Query {
+  if (chance.chance(0.03)) return {};
+  if (depth === 0 || chance.chance(0.4)) return { condition: { case: "permission", value: chance.pick(permissions) } };
+  const queries = Array.from({ length: chance.chance(0.05) ? 0 : 1 + chance.below(3) }, (_, index) =>
     drawQuery(chance, index === 0 ? depth - 1 : Math.min(depth - 1, 2)),
   );
   return { condition: { case: chance.pick(["allOf", "anyOf"] as const), value: { queries } } };
 }
 
-function drawInits(chance: Seeded, material: CaseMaterial): Init[] {
-  const length = chance.often(0.9) ? 1 + chance.below(4) : chance.pick([0, 256, 257]);
+function drawInits(chance: Prng, material: CaseMaterial): Init[] {
+  const length = chance.chance(0.9) ? 1 + chance.below(4) : chance.pick([0, 256, 257]);
   return Array.from({ length }, () => drawInit(chance, material));
 }
 
-function drawBinary(chance: Seeded, material: CaseMaterial, batch: boolean): Buffer {
+function drawBinary(chance: Prng, material: CaseMaterial, batch: boolean): Buffer {
   if (batch) {
-    const items = chance.often(0.8)
+    const items = chance.chance(0.8)
       ? drawInits(chance, material).map((init) => toBinary(VerifyRequestSchema, create(VerifyRequestSchema, init)))
       : Array.from({ length: chance.below(4) }, () => drawBinary(chance, material, false));
     const whole = Buffer.concat(items.map((item) => lengthDelimited(1, item)));
-    return chance.often(0.95) ? whole : mutated(chance, whole);
+    return chance.chance(0.95) ? whole : mutated(chance, whole);
   }
   const plain = Buffer.from(toBinary(VerifyRequestSchema, create(VerifyRequestSchema, drawInit(chance, material))));
-  if (chance.often(0.75)) return plain;
+  if (chance.chance(0.75)) return plain;
   const again = Buffer.from(toBinary(VerifyRequestSchema, create(VerifyRequestSchema, drawInit(chance, material))));
   return chance.pick([
     () => Buffer.concat([plain, again]),
@@ -371,7 +371,7 @@ function nested(depth: number): Buffer {
   return lengthDelimited(4, query);
 }
 
-function mutated(chance: Seeded, bytes: Buffer): Buffer {
+function mutated(chance: Prng, bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   for (let times = 0; copy.length > 0 && times < 1 + chance.below(3); times++) {
     copy[chance.below(copy.length)] = chance.below(256);
@@ -386,12 +386,12 @@ function lengthDelimited(field: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Uint8Array.of(...head, rest), bytes]);
 }
 
-function drawJson(chance: Seeded, material: CaseMaterial, batch: boolean): Buffer {
+function drawJson(chance: Prng, material: CaseMaterial, batch: boolean): Buffer {
   if (batch) {
     const items = drawInits(chance, material).map((init) =>
       toJsonString(VerifyRequestSchema, create(VerifyRequestSchema, init)),
     );
-    const text = chance.often(0.9)
+    const text = chance.chance(0.9)
       ? `{"requests":[${items.join(",")}]}`
       : chance.pick([
           `{"requests":${items[0] ?? "null"}}`,
@@ -403,7 +403,7 @@ function drawJson(chance: Seeded, material: CaseMaterial, batch: boolean): Buffe
     return Buffer.from(text);
   }
   const plain = toJsonString(VerifyRequestSchema, create(VerifyRequestSchema, drawInit(chance, material)));
-  if (chance.often(0.6)) return Buffer.from(plain);
+  if (chance.chance(0.6)) return Buffer.from(plain);
   const fields = JSON.parse(plain) as Record<string, unknown>;
   const { secret = "", keyspaceId = "" } = fields;
   const text = chance.pick<() => string>([
@@ -452,5 +452,5 @@ function drawJson(chance: Seeded, material: CaseMaterial, batch: boolean): Buffe
     () => JSON.stringify({ ...fields, secret: "😀".repeat(chance.pick([2049, 4096, 4097])) }),
   ])();
   const bytes = Buffer.from(text);
-  return chance.often(0.95) ? bytes : mutated(chance, bytes);
+  return chance.chance(0.95) ? bytes : mutated(chance, bytes);
 }

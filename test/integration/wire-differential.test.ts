@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { openTestDatabase } from "../harness/postgres.ts";
+import { createPrng } from "../harness/prng.ts";
 import { type RawAnswer, type RawCall, sendRaw } from "../harness/raw-call.ts";
-import { createSeeded } from "../harness/seeded.ts";
 import { openTestService, type TestService, testEnvironment } from "../harness/service.ts";
 import { openTenantHome } from "../harness/tenant-home.ts";
 import { createTestClock } from "../harness/test-clock.ts";
@@ -39,7 +39,7 @@ const material = await makeMaterial();
 
 describe("the lean path", () => {
   it(`answers as the stock handler does, ${CASES} times from seed ${SEED}`, { timeout: CASES * 100 }, async () => {
-    const chance = createSeeded(SEED);
+    const chance = createPrng(SEED);
     const cases = Array.from({ length: CASES }, () => drawCase(chance, material));
     const differences: unknown[] = [];
     const kinds = new Map<string, number>();
