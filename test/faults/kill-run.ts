@@ -88,7 +88,8 @@ export async function runKills({
   start,
   say = () => {},
 }: KillRunOptions): Promise<KillReport> {
-  const random = createPrng(seed).next;
+  const prng = createPrng(seed);
+  const random = () => prng.next();
   const counts = { acknowledged: 0, unknown: 0, unknownDone: 0, rotations: 0, revocations: 0, verdicts: 0 };
   let service = await start();
   const places = await openPlaces(service.url, operatorToken);
