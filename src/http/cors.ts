@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { RequestHandler } from "./listener.ts";
+import type { RequestHandler } from "./request-handler.ts";
 
 /** What the protocols need beyond what browsers allow by themselves: of Connect, and of gRPC-Web. */
 const REQUEST_HEADERS = [

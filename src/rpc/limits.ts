@@ -9,6 +9,3 @@ export const BATCH_BYTES_MAX = 4 * MIB;
 
 /** A deadline beyond this is no deadline. */
 export const TIMEOUT_MS_MAX = 130_000;
-
-/** How long a request may take to arrive. */
-export const REQUEST_TIMEOUT_MS = 60_000;

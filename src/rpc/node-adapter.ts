@@ -6,15 +6,9 @@ import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connect
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { REQUEST_TIMEOUT_MS } from "./limits.ts";
+import type { RequestHandler } from "../http/request-handler.ts";
+import { REQUEST_TIMEOUT_MS } from "../http/server-settings.ts";
 import { readable } from "./unreadable.ts";
-
-/** `body` stands in for what `req` would have given, if somebody has read of it already. */
-export type RequestHandler = (
-  req: IncomingMessage | Http2ServerRequest,
-  res: ServerResponse | Http2ServerResponse,
-  body?: AsyncIterable<Uint8Array>,
-) => void;
 
 interface AdapterOptions {
   readonly router: ConnectRouter;

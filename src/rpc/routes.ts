@@ -18,6 +18,7 @@ import { file_clavis_v1_verify_service, VerifyService as VerifyDesc } from "../g
 import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
 import { file_grpc_health_v1_health } from "../gen/grpc/health/v1/health_pb.ts";
 import { file_grpc_reflection_v1_reflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import type { RequestHandler } from "../http/request-handler.ts";
 import type { NewId } from "../ids.ts";
 import type { KeyService } from "../keys/key-service.ts";
 import type { KeyspaceService } from "../keyspaces/keyspace-service.ts";
@@ -35,7 +36,7 @@ import { jsonOptions } from "./json-options.ts";
 import { routeKeyService } from "./key-service.ts";
 import { routeKeyspaceService } from "./keyspace-service.ts";
 import { TIMEOUT_MS_MAX } from "./limits.ts";
-import { createNodeAdapter, type RequestHandler } from "./node-adapter.ts";
+import { createNodeAdapter } from "./node-adapter.ts";
 import { routeReflection } from "./reflection-service.ts";
 import { createRequestCheck } from "./request-check.ts";
 import { routeSelfService } from "./self-service.ts";

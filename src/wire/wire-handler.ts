@@ -1,6 +1,7 @@
 import { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { AddressedRequest } from "../http/client-address.ts";
-import type { RequestHandler, Shortcut } from "../http/listener.ts";
+import type { RequestHandler } from "../http/request-handler.ts";
+import type { Shortcut } from "../http/shortcut.ts";
 import { type CommonHeaders, createConnectExchange, createGrpcExchange, createHttp1Exchange } from "./exchange.ts";
 import { createLeanCalls, type LeanCallParts, type Presented } from "./lean-call.ts";
 import { leanRequestOf } from "./lean-request.ts";
