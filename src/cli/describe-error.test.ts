@@ -39,7 +39,9 @@ it("says which scheme to try where one side seems to speak TLS and the other doe
       url,
     });
   const ended = "http/2 stream closed with error code CANCEL (0x8)";
-  expect(describeAt("http://127.0.0.1:8420", ended)).toContain("is https://127.0.0.1:8420.");
+  for (const message of [ended, "no connection to the service: ECONNRESET"]) {
+    expect(describeAt("http://127.0.0.1:8420", message)).toContain("is https://127.0.0.1:8420.");
+  }
   expect(describeAt("https://127.0.0.1:8420", ended)).toContain("Is the service running");
   expect(describeAt("https://127.0.0.1:8420", "ERR_SSL_WRONG_VERSION_NUMBER")).toContain("is http://127.0.0.1:8420.");
 });

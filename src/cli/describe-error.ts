@@ -28,13 +28,16 @@ const advices: Readonly<Record<string, (connection: Connection, message: string)
   LAST_MANAGEMENT_KEY: () => "Say --force if that is meant.",
 };
 
+/** A connection that was there and ended: as HTTP/2 tells it, or, if that comes first, the system. */
+const ENDED = /error code CANCEL|ECONNRESET|EPIPE/;
+
 /**
  * What to try where one side seems to speak TLS and the other does not. A port with TLS ends a connection without it as soon
  * as it has read from it, as a service does that is killed meanwhile: hence the "if".
  */
 function otherScheme(url: string, message: string): string | undefined {
   const { protocol, host } = new URL(url);
-  if (protocol === "http:" && message.includes("error code CANCEL")) {
+  if (protocol === "http:" && ENDED.test(message)) {
     return `The connection was ended. If the service speaks TLS there, its address for --url or CLAVIS_URL is https://${host}.`;
   }
   if (protocol === "https:" && message.includes("ERR_SSL_WRONG_VERSION_NUMBER")) {
