@@ -117,6 +117,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   }
 
   const addressOf = createClientAddress(config.trustedProxies);
+  const check = createRequestCheck();
+  const observer = createCallObserver({ log, metrics, seconds: monotonicSeconds });
   const rpc = createRpcHandler({
     authenticator,
     changes,
@@ -127,19 +129,20 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     audit,
     newId,
     clock,
-    seconds: monotonicSeconds,
+    check,
+    observer,
     log,
     metrics,
     readiness,
     addressOf,
   });
   const handler = withCors(config.corsOrigins, rpc);
-  const check = withPlainRequests(createRequestCheck());
+  const leanCheck = withPlainRequests(check);
   const wire = createWireHandler({
     authenticator,
-    answers: createVerifyAnswers({ verify, check, metrics }),
-    check,
-    observer: createCallObserver({ log, metrics, seconds: monotonicSeconds }),
+    answers: createVerifyAnswers({ verify, check: leanCheck, metrics }),
+    check: leanCheck,
+    observer,
     addressOf,
     stock: handler,
     commonHeaders: corsHeadersFor(config.corsOrigins),

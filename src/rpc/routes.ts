@@ -29,7 +29,7 @@ import type { Clock } from "../time.ts";
 import type { VerifyService } from "../verify/verify-service.ts";
 import { routeAuditService } from "./audit-service.ts";
 import { arrivalKey, observedKey } from "./call-context.ts";
-import { CALL_ID_HEADER, codeName, createCallObserver } from "./call-observer.ts";
+import { CALL_ID_HEADER, type CallObserver, codeName } from "./call-observer.ts";
 import { type Readiness, routeHealth } from "./health-service.ts";
 import { authenticate, endInTime, observe, validate } from "./interceptors.ts";
 import { jsonOptions } from "./json-options.ts";
@@ -38,7 +38,7 @@ import { routeKeyspaceService } from "./keyspace-service.ts";
 import { TIMEOUT_MS_MAX } from "./limits.ts";
 import { createNodeAdapter } from "./node-adapter.ts";
 import { routeReflection } from "./reflection-service.ts";
-import { createRequestCheck } from "./request-check.ts";
+import type { RequestCheck } from "./request-check.ts";
 import { routeSelfService } from "./self-service.ts";
 import { routeTenantService } from "./tenant-service.ts";
 import { createVerifyAnswers, routeVerifyService } from "./verify-service.ts";
@@ -54,8 +54,8 @@ export interface RpcParts {
   readonly audit: AuditService;
   readonly newId: NewId;
   readonly clock: Clock;
-  /** Monotonic seconds. */
-  readonly seconds: () => number;
+  readonly check: RequestCheck;
+  readonly observer: CallObserver;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -89,7 +89,6 @@ const services = [KeyspaceDesc, KeyDesc, VerifyDesc, SelfDesc, TenantDesc, Audit
 
 /** Answers gRPC, gRPC-Web and Connect over HTTP/1.1 and HTTP/2. */
 export function createRpcHandler(parts: RpcParts): RequestHandler {
-  const check = createRequestCheck();
   const router = createConnectRouter({
     readMaxBytes: READ_BYTES_MAX,
     writeMaxBytes: WRITE_BYTES_MAX,
@@ -97,11 +96,11 @@ export function createRpcHandler(parts: RpcParts): RequestHandler {
     // Compressed requests are small on disk and large in memory; nothing that is asked here needs them.
     acceptCompression: [],
     jsonOptions,
-    interceptors: [observe(createCallObserver(parts)), endInTime(), authenticate(parts.authenticator), validate(check)],
+    interceptors: [observe(parts.observer), endInTime(), authenticate(parts.authenticator), validate(parts.check)],
   });
   routeKeyspaceService(router, parts);
   routeKeyService(router, parts);
-  routeVerifyService(router, createVerifyAnswers({ ...parts, check }));
+  routeVerifyService(router, createVerifyAnswers(parts));
   routeSelfService(router, parts);
   routeTenantService(router, parts);
   routeAuditService(router, parts.audit);

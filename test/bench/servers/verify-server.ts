@@ -23,17 +23,25 @@ const metrics = createMetrics({ pools: {}, redisUp: undefined });
 const authenticator = createAuthenticator({ source, clock, operatorSecrets: [] });
 const verify = createVerifyService({ source, clock });
 const addressOf = createClientAddress([]);
-const common = { authenticator, verify, clock, log, metrics, addressOf, seconds: monotonicSeconds };
+const observer = createCallObserver({ log, metrics, seconds: monotonicSeconds });
+const contractCheck = createRequestCheck();
+const common = { authenticator, verify, clock, log, metrics, addressOf, observer };
 
 // Verify alone is called; the other services never get as far as these.
 const absent = {} as Pick<RpcParts, "changes" | "keyspaces" | "keys" | "tenants" | "audit">;
-const handler = createRpcHandler({ ...absent, ...common, newId: createIds(clock), readiness: createReadiness(true) });
-const check = withPlainRequests(createRequestCheck());
+const handler = createRpcHandler({
+  ...absent,
+  ...common,
+  check: contractCheck,
+  newId: createIds(clock),
+  readiness: createReadiness(true),
+});
+const check = withPlainRequests(contractCheck);
 const wire = createWireHandler({
   authenticator,
   answers: createVerifyAnswers({ verify, check, metrics }),
   check,
-  observer: createCallObserver(common),
+  observer,
   addressOf,
   stock: handler,
   commonHeaders: {},
