@@ -19,14 +19,19 @@ export interface EmbeddedDatabase extends AsyncDisposable {
 const DATABASE = "clavis";
 const RUNTIME_ROLE = "clavis";
 
+/** For one process and whoever looks in. Each further process comes with so many more. */
+const CONNECTIONS = 100;
+const CONNECTIONS_PER_PROCESS = 10;
+
 /**
- * Starts the Postgres in the data folder, with the database and the role in it, made if they are not there. Does not
- * migrate.
+ * Starts the Postgres in the data folder, with the database and the role in it, made if they are not there, and room for
+ * the connections of so many processes. Does not migrate.
  */
-export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDatabase> {
+export async function openEmbeddedDatabase(dataDir: string, processes = 1): Promise<EmbeddedDatabase> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(openDataFolder(dataDir));
-  const postgres = stack.use(await openEmbeddedPostgres({ folder }));
+  const settings = { max_connections: String(CONNECTIONS + CONNECTIONS_PER_PROCESS * (processes - 1)) };
+  const postgres = stack.use(await openEmbeddedPostgres({ folder, settings }));
   await bootstrap({ adminUrl: postgres.urlFor(), database: DATABASE, runtimeRole: RUNTIME_ROLE });
   const kept = stack.move();
   return {

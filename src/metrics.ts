@@ -7,8 +7,17 @@ export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   verdict(outcome: Outcome): void;
   /** All of it in Prometheus's text format. */
-  expose(): Promise<{ readonly contentType: string; readonly text: string }>;
+  expose(): Promise<Exposition>;
+  /** All of it as it is now, to be added up with that of other processes. */
+  snapshot(): Promise<MetricsSnapshot>;
 }
+
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /** Connections to Postgres, as its pool counts them. */
 export interface PoolCounts {
@@ -59,6 +68,8 @@ export function createMetrics(parts: {
     const up = new Gauge({
       name: "clavis_redis_up",
       help: "Whether Redis is there: 1 or 0.",
+      // For all of several processes.
+      aggregator: "min",
       registers,
       collect() {
         up.set(redisUp() ? 1 : 0);
@@ -76,5 +87,6 @@ export function createMetrics(parts: {
     async expose() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
+    snapshot: () => registry.getMetricsAsJSON(),
   };
 }

@@ -4,7 +4,6 @@ import { createAuthenticator } from "./access/authenticator.ts";
 import { createAuditService } from "./audit/audit-service.ts";
 import { createChangeService } from "./changes/change-service.ts";
 import type { Config, TlsFiles } from "./config.ts";
-import { makeManagementKey } from "./first-run.ts";
 import { createClientAddress } from "./http/client-address.ts";
 import { corsHeadersFor, withCors } from "./http/cors.ts";
 import { openListener } from "./http/listener.ts";
@@ -14,14 +13,14 @@ import { createIds } from "./ids.ts";
 import { createKeyService } from "./keys/key-service.ts";
 import { createKeyspaceService } from "./keyspaces/keyspace-service.ts";
 import type { Log } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { createPageTokens } from "./page-token.ts";
 import { openPool } from "./postgres/pool.ts";
 import { checkDatabase } from "./postgres/runtime-role.ts";
 import { createSecretStore } from "./postgres/secret-store.ts";
 import { createTransactor } from "./postgres/transactor.ts";
 import { startUpkeep } from "./postgres/upkeep.ts";
-import { createReadiness } from "./readiness.ts";
+import { createReadiness, type ReadinessSwitch } from "./readiness.ts";
 import { openRedis } from "./redis/connection.ts";
 import { createSealer } from "./root-keys.ts";
 import { createCallObserver } from "./rpc/call-observer.ts";
@@ -29,7 +28,7 @@ import { createRequestCheck } from "./rpc/request-check.ts";
 import { createRpcHandler } from "./rpc/routes.ts";
 import { createVerifyAnswers } from "./rpc/verify-service.ts";
 import { createSecrets } from "./secret.ts";
-import { MANAGEMENT_KEY_FILE, openStore } from "./store.ts";
+import { openStore, type Store } from "./store.ts";
 import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
 import { createRecordSource, READS_MAX } from "./verify/record-source.ts";
@@ -47,11 +46,15 @@ export interface RunningServer extends AsyncDisposable {
   readonly dataDir: string | undefined;
   /** Resolves if the service cannot go on by itself. */
   readonly failed: Promise<Error>;
+  readonly metrics: Pick<Metrics, "snapshot">;
+  readonly readiness: Pick<ReadinessSwitch, "ready" | "changed">;
 }
 
 export interface ServerOptions {
   readonly log: Log;
   readonly clock?: Clock;
+  /** By default the one that the configuration asks for. Goes with the service. */
+  readonly store?: Store;
   /** Whether Verify takes the lean path, as it does by default. Tests compare it with the stock handler. */
   readonly leanPath?: boolean;
 }
@@ -70,7 +73,7 @@ const DRAIN_GRACE_MS = 10 * SECOND_MS;
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const { log, clock = systemClock, leanPath = true } = options;
   await using stack = new AsyncDisposableStack();
-  const store = stack.use(await openStore(config));
+  const store = stack.use(options.store ?? (await openStore(config, { clock })));
   const url = store.url.reveal();
   const pool = openPool({
     url,
@@ -107,14 +110,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const metrics = createMetrics({ pools: { changes: pool, lookups }, redisUp: redis && (() => redis.up()) });
   const readiness = createReadiness(true);
   stack.use(startUpkeep({ pool: lookups, log, onWritable: (writable) => readiness.setWritable(writable) }));
-
-  if (store.folder !== undefined) {
-    const { folder } = store;
-    if (!folder.has(MANAGEMENT_KEY_FILE)) {
-      const secret = await makeManagementKey({ changes, tenants, transactor, newId });
-      folder.readOrCreateSecretFile(MANAGEMENT_KEY_FILE, () => secret.reveal());
-    }
-  }
 
   const addressOf = createClientAddress(config.trustedProxies);
   const check = createRequestCheck();
@@ -170,6 +165,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     operationsUrl: operations?.url,
     dataDir: store.folder?.path,
     failed: store.failed,
+    metrics,
+    readiness,
     async [Symbol.asyncDispose]() {
       await kept.disposeAsync();
     },

@@ -2,15 +2,18 @@ import { randomBytes } from "node:crypto";
 import type { Config, EmbeddedStore, ServerStore } from "./config.ts";
 import type { DataFolder } from "./embedded/data-folder.ts";
 import { openEmbeddedDatabase } from "./embedded-database.ts";
+import { ensureManagementKey } from "./first-run.ts";
 import { roleOf } from "./postgres/bootstrap.ts";
 import { migrate } from "./postgres/migrate.ts";
 import { newRootKey, type RootKey } from "./root-keys.ts";
 import { Secret } from "./secret.ts";
+import type { Clock } from "./time.ts";
 
 /** Where everything is kept, migrated and ready, and the secrets that go with it. */
 export interface Store extends AsyncDisposable {
   /** As the runtime role. */
   readonly url: Secret;
+  /** Of each process that serves. */
   readonly connectionsMax: number;
   readonly rootKeys: readonly [RootKey, ...RootKey[]];
   readonly operatorSecrets: readonly Secret[];
@@ -22,32 +25,43 @@ export interface Store extends AsyncDisposable {
 
 const OPERATOR_KEY_BYTES = 32;
 
-/** One process against a Postgres of its own has more than enough with these. */
+/** Those that serve on a Postgres of one's own have more than enough with these, together; each has its least, though. */
 const EMBEDDED_CONNECTIONS_MAX = 20;
+const CONNECTIONS_MIN = 2;
 
 /** Beside the data in the embedded shape, each readable by its user alone. */
 const ROOT_KEYS_FILE = "root-keys";
-export const OPERATOR_KEY_FILE = "operator-key";
-export const MANAGEMENT_KEY_FILE = "management-key";
+const OPERATOR_KEY_FILE = "operator-key";
 
-export function openStore(config: Config): Promise<Store> {
+export interface StoreOptions {
+  readonly clock: Clock;
+  /** How many processes will serve from it: 1 by default. */
+  readonly processes?: number;
+}
+
+export function openStore(config: Config, options: StoreOptions): Promise<Store> {
   return config.store.shape === "embedded"
-    ? openEmbeddedStore(config, config.store)
+    ? openEmbeddedStore(config, config.store, options)
     : openServerStore(config, config.store);
 }
 
 /** Starts a Postgres in the data folder, and makes on first use what an operator would otherwise bring. */
-async function openEmbeddedStore(config: Config, { dataDir }: EmbeddedStore): Promise<Store> {
+async function openEmbeddedStore(
+  config: Config,
+  { dataDir }: EmbeddedStore,
+  { clock, processes = 1 }: StoreOptions,
+): Promise<Store> {
   await using stack = new AsyncDisposableStack();
-  const { folder, url, ownerUrl, runtimeRole, failed } = stack.use(await openEmbeddedDatabase(dataDir));
+  const { folder, url, ownerUrl, runtimeRole, failed } = stack.use(await openEmbeddedDatabase(dataDir, processes));
   await migrate({ url: ownerUrl.reveal(), runtimeRole });
 
-  const rootKeys = config.rootKeys.length > 0 ? config.rootKeys : [rootKeyOf(folder)];
+  const rootKeys = atLeastOne(config.rootKeys.length > 0 ? config.rootKeys : [rootKeyOf(folder)]);
   const operatorSecrets = config.operatorSecrets.length > 0 ? config.operatorSecrets : [operatorKeyOf(folder)];
+  await ensureManagementKey({ folder, url, rootKeys, clock });
   return closing(stack.move(), {
     url,
-    connectionsMax: EMBEDDED_CONNECTIONS_MAX,
-    rootKeys: atLeastOne(rootKeys),
+    connectionsMax: Math.max(CONNECTIONS_MIN, Math.floor(EMBEDDED_CONNECTIONS_MAX / processes)),
+    rootKeys,
     operatorSecrets,
     folder,
     failed,

@@ -10,7 +10,7 @@ export interface Operations extends AsyncDisposable {
 interface OperationsOptions {
   readonly host: string;
   readonly port: number;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, "expose">;
   readonly ready: () => boolean;
 }
 
