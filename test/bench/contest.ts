@@ -3,26 +3,44 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:http2";
 import { join } from "node:path";
-import type { Load, Loader } from "./load.ts";
+import type { Load } from "./load.ts";
 import type { Work } from "./servers/work.ts";
 
-/** A server in a process of its own, with what there is to ask of it if it is no floor. */
+/** A server in a process of its own. */
 export interface Contestant extends AsyncDisposable {
   readonly url: string;
-  readonly work: Work | undefined;
 }
 
-/** Starts a program of this folder, which says where it answers. */
-export async function startContestant(program: string, ...args: readonly string[]): Promise<Contestant> {
+/** One that is no floor: there is something to ask of it. */
+export interface Service extends Contestant {
+  readonly work: Work;
+}
+
+/** Starts a floor of this folder. */
+export async function startFloor(program: string, ...args: readonly string[]): Promise<Contestant> {
+  const { told, ...running } = await startProgram<Pick<Contestant, "url">>(program, ...args);
+  return { ...running, ...told };
+}
+
+/** Starts a service of this folder. */
+export async function startService(program: string, ...args: readonly string[]): Promise<Service> {
+  const { told, ...running } = await startProgram<Pick<Service, "url" | "work">>(program, ...args);
+  return { ...running, ...told };
+}
+
+/** Starts a program of this folder, and resolves with what it tells first. */
+export async function startProgram<Told>(
+  program: string,
+  ...args: readonly string[]
+): Promise<{ readonly told: Told } & AsyncDisposable> {
   const child: ChildProcess = fork(join(import.meta.dirname, program), args);
   const gone = once(child, "exit").then(([code]) => {
     throw new Error(`${program} ended with ${String(code)}`);
   });
-  const [told] = (await Promise.race([once(child, "message"), gone])) as [{ url: string; work?: Work }];
+  const [told] = (await Promise.race([once(child, "message"), gone])) as [Told];
   gone.catch(() => {});
   return {
-    url: told.url,
-    work: told.work,
+    told,
     async [Symbol.asyncDispose]() {
       const ended = once(child, "exit");
       // So that a Postgres that it has started ends with it.
@@ -36,14 +54,18 @@ const WARM_UP_SECONDS = 2;
 const ROUND_SECONDS = 4;
 const ROUNDS = 3;
 
-/** Answers per second of each, in the order given: each warmed up, then in turns (A B A B), the median of their rounds. */
-export async function compete(run: Loader, loads: readonly Load[]): Promise<readonly number[]> {
-  for (const load of loads) await run(load, WARM_UP_SECONDS);
-  const rates = loads.map((): number[] => []);
+/** Works for so long, and gives the answers per second. */
+export type Turn = (seconds: number) => Promise<number>;
+
+/** Answers per second of each: each warmed up, then in turns (A B A B), the median of their rounds. */
+export async function compete<Name extends string>(turns: Readonly<Record<Name, Turn>>): Promise<Record<Name, number>> {
+  const entries = Object.entries<Turn>(turns);
+  for (const [, turn] of entries) await turn(WARM_UP_SECONDS);
+  const rates = Object.fromEntries(entries.map(([name]) => [name, [] as number[]]));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, load] of loads.entries()) rates[index]?.push(await run(load, ROUND_SECONDS));
+    for (const [name, turn] of entries) rates[name]?.push(await turn(ROUND_SECONDS));
   }
-  return rates.map(median);
+  return Object.fromEntries(entries.map(([name]) => [name, median(rates[name] ?? [])])) as Record<Name, number>;
 }
 
 /** The body of one answer. */
@@ -63,7 +85,8 @@ export async function askOnce(load: Load): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function median(values: readonly number[]): number {
+/** The middle one. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

@@ -2,14 +2,18 @@ import { execFile, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Variation } from "./bodies.ts";
 import { bundledLoad } from "./bundled-client.ts";
 
-/** The same request again and again. */
+/** The same request again and again, but for what `variation` writes into its body. */
 export interface Load {
   readonly url: string;
   readonly http: 1 | 2;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  readonly variation?: Variation;
+  /** What the message of a good answer over HTTP/2 begins with; h2load looks at the HTTP status alone. */
+  readonly expected: Buffer;
   readonly connections: number;
   /** Requests under way at the same time on each connection. */
   readonly streams: number;
@@ -18,11 +22,14 @@ export interface Load {
 /** Puts load on a server for some time. Comes back with the answers per second; throws if any was not a good one. */
 export type Loader = (load: Load, seconds: number) => Promise<number>;
 
-/** h2load where it is installed, and otherwise a client in a process of its own. */
+/** h2load where it is installed and all bodies are the same, and otherwise a client in a process of its own. */
 export function findLoader(folder: string): { readonly name: string; readonly run: Loader } {
   const { stdout, status } = spawnSync("h2load", ["--version"], { encoding: "utf8" });
   if (status !== 0) return { name: "the bundled client (h2load is not installed)", run: bundledLoad };
-  return { name: stdout.trim(), run: (load, seconds) => h2load(folder, load, seconds) };
+  return {
+    name: `${stdout.trim()}, and from the bundled client where bodies differ`,
+    run: (load, seconds) => (load.variation === undefined ? h2load(folder, load, seconds) : bundledLoad(load, seconds)),
+  };
 }
 
 async function h2load(folder: string, load: Load, seconds: number): Promise<number> {

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, platform, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { findLoader } from "./load.ts";
-import { type Row, rows } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { rows } from "./rows.ts";
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !Object.hasOwn(rows, name));
@@ -34,10 +35,13 @@ const report = { machine, load: loader.name, date: new Date().toISOString(), row
 writeFileSync(join(results, "latest.json"), `${JSON.stringify(report, null, 2)}\n`);
 
 /** What misses its aim says so. */
-function lineOf({ row, what, ratio, aim, met, detail }: Row): string {
-  const verdict = aim === null ? "" : met ? `aim ${aim}: met` : `aim ${aim}: MISSED`;
-  const rates = Object.entries(detail).map(([name, rate]) => `${name} ${Math.round(rate).toLocaleString("en")}/s`);
-  return `${row.padEnd(4)}${ratio.toFixed(2).padStart(7)}  ${what.padEnd(76)}${verdict.padEnd(20)}${rates.join(", ")}`;
+function lineOf(row: Row): string {
+  const figure = "ratio" in row ? row.ratio.toFixed(2) : `${row.value.toFixed(2)} ${row.unit}`;
+  const verdict = row.aim === null ? "" : `aim ${"ratio" in row ? "≥" : "≤"} ${row.aim}: ${row.met ? "met" : "MISSED"}`;
+  const detail = Object.entries(row.detail).map(
+    ([name, rate]) => `${name} ${rate.toLocaleString("en", { maximumSignificantDigits: 3 })}${row.detailUnit}`,
+  );
+  return `${row.row.padEnd(4)}${figure.padStart(7)}  ${row.what.padEnd(76)}${verdict.padEnd(20)}${detail.join(", ")}`;
 }
 
 function print(text: string): void {

@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { create, fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { CreateKeyRequestSchema } from "../../src/gen/clavis/v1/key_service_pb.ts";
 import {
   BatchVerifyRequestSchema,
   BatchVerifyResponseSchema,
@@ -19,12 +21,19 @@ export interface Speech {
   verdicts(answer: Buffer): readonly VerifyResponse[];
 }
 
+/** What the message of a good verdict begins with. */
+const VALID = Buffer.from(toBinary(VerifyResponseSchema, create(VerifyResponseSchema, { outcome: Outcome.VALID })));
+
+/** Any message will do. */
+const ANY = Buffer.alloc(0);
+
 /** Eight connections with sixteen calls each, as SDKs and gateways share them; over HTTP/1.1 one call each. */
 export const grpcVerify: Speech = {
   load: (url, work) => ({
     ...http2(url, "Verify"),
     headers: headers(work, "application/grpc"),
     body: envelope(toBinary(VerifyRequestSchema, aRequest(work))),
+    expected: VALID,
   }),
   verdicts: (answer) => [fromBinary(VerifyResponseSchema, answer.subarray(5))],
 };
@@ -34,6 +43,7 @@ export const grpcBatch: Speech = {
     ...http2(url, "BatchVerify"),
     headers: headers(work, "application/grpc"),
     body: envelope(toBinary(BatchVerifyRequestSchema, aBatch(work))),
+    expected: ANY,
   }),
   verdicts: (answer) =>
     fromBinary(BatchVerifyResponseSchema, answer.subarray(5)).results.map(
@@ -46,6 +56,7 @@ export const connectBinary: Speech = {
     ...http1(url),
     headers: headers(work, "application/proto"),
     body: Buffer.from(toBinary(VerifyRequestSchema, aRequest(work))),
+    expected: ANY,
   }),
   verdicts: (answer) => [fromBinary(VerifyResponseSchema, answer)],
 };
@@ -55,9 +66,43 @@ export const connectJson: Speech = {
     ...http1(url),
     headers: headers(work, "application/json"),
     body: Buffer.from(toJsonString(VerifyRequestSchema, aRequest(work))),
+    expected: ANY,
   }),
   verdicts: (answer) => [fromJsonString(VerifyResponseSchema, answer.toString())],
 };
+
+/** Verify over gRPC of all secrets in `file`, one a line, in turn. */
+export function grpcVerifyEach(url: string, work: Work, file: string): Load {
+  const load = grpcVerify.load(url, work);
+  return { ...load, variation: { kind: "lines", at: load.body.indexOf(work.secrets[0] ?? ""), file } };
+}
+
+/** CreateKey over gRPC, each with a `request_id` of its own. */
+export function grpcCreateKey(url: string, work: Work): Load {
+  const requestId = randomUUID();
+  const body = envelope(toBinary(CreateKeyRequestSchema, create(CreateKeyRequestSchema, { ...aKey(work), requestId })));
+  return {
+    url: `${url}/clavis.v1.KeyService/CreateKey`,
+    http: 2,
+    connections: CONNECTIONS,
+    streams: 8,
+    headers: headers(work, "application/grpc"),
+    body,
+    variation: { kind: "uuid", at: body.indexOf(requestId) },
+    expected: ANY,
+  };
+}
+
+/** The terms of each key. */
+export function aKey({ keyspaceId }: Pick<Work, "keyspaceId">) {
+  return {
+    keyspaceId,
+    displayName: "CI",
+    ownerId: "customer-7",
+    permissions: [...PERMISSIONS],
+    metadata: { plan: "pro" },
+  };
+}
 
 /** Throws unless all that was answered is that the keys may be used. */
 export function mustBeValid(verdicts: readonly VerifyResponse[], count: number): void {

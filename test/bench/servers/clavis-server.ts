@@ -1,0 +1,37 @@
+/** The service as it is, on a database that is there: `clavis-server.ts URL KEYS FILE`, with so many keys, whose secrets it writes to the file. */
+import { createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
+import { createClavis } from "@clavis/sdk";
+import { createLog } from "../../../src/log.ts";
+import { startServer } from "../../../src/server.ts";
+import { aKey } from "../requests.ts";
+import { serverConfig } from "./server-config.ts";
+import type { Work } from "./work.ts";
+
+const BATCH_MAX = 1000;
+
+const [, , databaseUrl = "", keys = "", file = ""] = process.argv;
+const { config, operatorToken } = serverConfig(databaseUrl);
+const server = await startServer(config, { log: createLog("warn") });
+process.once("SIGTERM", () => void server[Symbol.asyncDispose]().then(() => process.exit()));
+
+await using operator = createClavis({ baseUrl: server.url, token: operatorToken });
+const { managementSecret: token } = await operator.tenants.create({ displayName: "Acme" });
+await using clavis = createClavis({ baseUrl: server.url, token });
+const { keyspace } = await clavis.keyspaces.create({ displayName: "Acme", prefix: "acme_live" });
+
+const secrets: string[] = [];
+while (secrets.length < Number(keys)) {
+  const length = Math.min(BATCH_MAX, Number(keys) - secrets.length);
+  const { keyspaceId, ...spec } = aKey({ keyspaceId: keyspace.id });
+  const created = await clavis.keys.batchCreate({ keyspaceId, keys: Array.from({ length }, () => spec) });
+  secrets.push(...created.map(({ secret }) => secret));
+}
+if (file !== "") {
+  const stream = createWriteStream(file);
+  for (const secret of secrets) stream.write(`${secret}\n`);
+  stream.end();
+  await finished(stream);
+}
+const work: Work = { token, keyspaceId: keyspace.id, secrets: secrets.slice(0, 1) };
+process.send?.({ url: server.url, work });
