@@ -1,3 +1,5 @@
+import { median } from "./contest.ts";
+
 /** One line of the table. A row that has an aim says whether it is met. */
 export type Row = Ratio | Value;
 
@@ -44,8 +46,7 @@ export function ratioRow<Name extends string>(line: {
 /** The median of some times, in seconds. */
 export function timeRow(line: { row: string; what: string; seconds: readonly number[]; aim: number }): Row {
   const { row, what, seconds, aim } = line;
-  const sorted = seconds.toSorted((one, other) => one - other);
-  const value = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  const detail = { shortest: sorted[0] ?? Number.NaN, longest: sorted.at(-1) ?? Number.NaN };
+  const value = median(seconds);
+  const detail = { shortest: Math.min(...seconds), longest: Math.max(...seconds) };
   return { row, what, value, unit: "s", aim, met: value <= aim, detail, detailUnit: "s" };
 }

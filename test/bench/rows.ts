@@ -1,6 +1,7 @@
 import type { Loader } from "./load.ts";
 import type { Row } from "./row.ts";
 import { createKey } from "./rows/create-key.ts";
+import { start } from "./rows/start.ts";
 import { batches, overGrpc, overHttp1 } from "./rows/verify.ts";
 
 /** Each by its name in the design. */
@@ -9,4 +10,5 @@ export const rows: Readonly<Record<string, (run: Loader) => Promise<readonly Row
   S2: overHttp1,
   S3: batches,
   S10: createKey,
+  S13: start,
 };

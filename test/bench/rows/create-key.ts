@@ -4,7 +4,7 @@ import type { Loader } from "../load.ts";
 import { openRepeatedScript } from "../repeated-script.ts";
 import { grpcCreateKey } from "../requests.ts";
 import { type Row, ratioRow } from "../row.ts";
-import { CONNECTIONS } from "../servers/server-config.ts";
+import { CONNECTIONS } from "../servers/server-environment.ts";
 import { type Message, scriptOf } from "../statements.ts";
 
 /**

@@ -2,17 +2,18 @@
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { createClavis } from "@clavis/sdk";
+import { parseConfig } from "../../../src/config.ts";
 import { createLog } from "../../../src/log.ts";
 import { startServer } from "../../../src/server.ts";
 import { aKey } from "../requests.ts";
-import { serverConfig } from "./server-config.ts";
+import { serverEnvironment } from "./server-environment.ts";
 import type { Work } from "./work.ts";
 
 const BATCH_MAX = 1000;
 
 const [, , databaseUrl = "", keys = "", file = ""] = process.argv;
-const { config, operatorToken } = serverConfig(databaseUrl);
-const server = await startServer(config, { log: createLog("warn") });
+const { environment, operatorToken } = serverEnvironment(databaseUrl);
+const server = await startServer(parseConfig(environment), { log: createLog("warn") });
 process.once("SIGTERM", () => void server[Symbol.asyncDispose]().then(() => process.exit()));
 
 await using operator = createClavis({ baseUrl: server.url, token: operatorToken });

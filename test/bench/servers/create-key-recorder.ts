@@ -1,11 +1,12 @@
 /** Tells which statements two calls of CreateKey send, apart from the look-up of the caller's secret: `create-key-recorder.ts URL`. */
 import { createClavis } from "@clavis/sdk";
 import pg from "pg";
+import { parseConfig } from "../../../src/config.ts";
 import { createLog } from "../../../src/log.ts";
 import { startServer } from "../../../src/server.ts";
 import { aKey } from "../requests.ts";
 import type { Message } from "../statements.ts";
-import { serverConfig } from "./server-config.ts";
+import { serverEnvironment } from "./server-environment.ts";
 
 /** The pool for changes. That for secrets has another name, and a read there serves many calls. */
 const POOL = "clavis";
@@ -22,8 +23,8 @@ pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
 } as typeof pg.Client.prototype.query;
 
 const [, , databaseUrl = ""] = process.argv;
-const { config, operatorToken } = serverConfig(databaseUrl);
-const server = await startServer(config, { log: createLog("warn") });
+const { environment, operatorToken } = serverEnvironment(databaseUrl);
+const server = await startServer(parseConfig(environment), { log: createLog("warn") });
 process.once("SIGTERM", () => void server[Symbol.asyncDispose]().then(() => process.exit()));
 
 await using operator = createClavis({ baseUrl: server.url, token: operatorToken });
