@@ -28,20 +28,30 @@ export async function startService(program: string, ...args: readonly string[]):
   return { ...running, ...told };
 }
 
-/** Starts a program of this folder, and resolves with what it tells first. */
-export async function startProgram<Told>(
-  program: string,
-  ...args: readonly string[]
-): Promise<{ readonly told: Told } & AsyncDisposable> {
+/** A process of its own that talks with us. */
+export interface Program<Told> extends AsyncDisposable {
+  /** What it told first. */
+  readonly told: Told;
+  /** Tells it something, and resolves with what it has to say to that. */
+  ask<Answer>(question: unknown): Promise<Answer>;
+}
+
+/** Starts a program of this folder, and resolves when it has told something. */
+export async function startProgram<Told>(program: string, ...args: readonly string[]): Promise<Program<Told>> {
   const child: ChildProcess = fork(join(import.meta.dirname, program), args);
   const gone = once(child, "exit").then(([code]) => {
     throw new Error(`${program} ended with ${String(code)}`);
   });
-  const [told] = (await Promise.race([once(child, "message"), gone])) as [Told];
   gone.catch(() => {});
+  const hear = async () => (await Promise.race([once(child, "message"), gone]))[0];
   return {
-    told,
+    told: (await hear()) as Told,
+    async ask<Answer>(question: unknown) {
+      child.send(question as string);
+      return (await hear()) as Answer;
+    },
     async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null) return;
       const ended = once(child, "exit");
       // So that a Postgres that it has started ends with it.
       child.kill("SIGTERM");

@@ -20,9 +20,15 @@ const done: Row[] = [];
 try {
   for (const [name, measure] of Object.entries(rows)) {
     if (asked.length > 0 && !asked.includes(name)) continue;
-    for (const row of await measure(loader.run)) {
-      done.push(row);
-      print(lineOf(row));
+    try {
+      for (const row of await measure(loader.run)) {
+        done.push(row);
+        print(lineOf(row));
+      }
+    } catch (error) {
+      // What is missing for one row is no reason to give up the others.
+      print(`${name.padEnd(4)} NOT MEASURED: ${String(error)}`);
+      process.exitCode = 1;
     }
   }
 } finally {
