@@ -28,6 +28,8 @@ export interface Config {
   readonly rootKeys: readonly RootKey[];
   readonly operatorSecrets: readonly Secret[];
   readonly redisUrl: Secret | undefined;
+  /** Memory that the cache of secrets takes at most, about. */
+  readonly cacheBytes: number;
   readonly tls: TlsFiles | undefined;
   /** Origins whose pages may call; `*` for any. */
   readonly corsOrigins: readonly string[];
@@ -88,6 +90,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const DRAIN_DELAY_SECONDS = { embedded: 0, server: 5 } as const;
 const CONNECTIONS_DEFAULT = 10;
+const CACHE_MEGABYTES_DEFAULT = 128;
+const MEGABYTE = 1024 * 1024;
 
 /** Read by the command line, which shares the environment. */
 const CLI_VARIABLES = ["CLAVIS_URL", "CLAVIS_KEY", "CLAVIS_OPERATOR_KEY"];
@@ -101,6 +105,7 @@ const variables = z.object({
   CLAVIS_ROOT_KEYS: text("", toRootKeys),
   CLAVIS_OPERATOR_KEYS: text("", toOperatorSecrets),
   CLAVIS_REDIS_URL: optional((value, fail) => toUrl(value, ["redis:", "rediss:"], fail)),
+  CLAVIS_CACHE_MEGABYTES: text(String(CACHE_MEGABYTES_DEFAULT), (value, fail) => toInteger(value, 1, 65_536, fail)),
   CLAVIS_DATA_DIR: text(".clavis", (value) => value),
   CLAVIS_TLS_CERT_FILE: optional((value) => value),
   CLAVIS_TLS_KEY_FILE: optional((value) => value),
@@ -169,6 +174,7 @@ function fromVariables(vars: Variables): Config {
     rootKeys: vars.CLAVIS_ROOT_KEYS,
     operatorSecrets: vars.CLAVIS_OPERATOR_KEYS,
     redisUrl: vars.CLAVIS_REDIS_URL,
+    cacheBytes: vars.CLAVIS_CACHE_MEGABYTES * MEGABYTE,
     tls:
       certFile === undefined || keyFile === undefined
         ? undefined

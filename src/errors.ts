@@ -30,7 +30,8 @@ export type Failure =
   | { readonly reason: "KEYSPACE_RESERVED"; readonly keyspaceId: string }
   | { readonly reason: "LAST_MANAGEMENT_KEY"; readonly keyId: string }
   | { readonly reason: "STORE_UNAVAILABLE"; readonly retryAfterMs: number }
-  | { readonly reason: "ANSWER_LOST" };
+  | { readonly reason: "ANSWER_LOST" }
+  | { readonly reason: "TOO_MANY_UNKNOWN_SECRETS"; readonly retryAfterMs: number };
 
 export type FailureReason = Failure["reason"];
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { unlimitedRights } from "./access/rights.ts";
 import type { Call } from "./call.ts";
 import { type ChangeService, createChangeService } from "./changes/change-service.ts";
+import { noEffects } from "./changes/effect.ts";
 import type { Transactor } from "./changes/transactor.ts";
 import type { DataFolder } from "./embedded/data-folder.ts";
 import { createIds, type NewId } from "./ids.ts";
@@ -50,7 +51,7 @@ export async function ensureManagementKey({ folder, url, rootKeys, clock }: Star
     const transactor = createTransactor({ pool, newId });
     const keys = createKeyService({ transactor, pageTokens, newId, newSecret: createSecrets(), clock });
     const tenants = createTenantService({ transactor, keys, pageTokens, newId });
-    const changes = createChangeService({ transactor, sealer, clock });
+    const changes = createChangeService({ transactor, sealer, effects: noEffects, clock });
     const secret = await makeManagementKey({ changes, tenants, transactor, newId });
     folder.readOrCreateSecretFile(MANAGEMENT_KEY_FILE, () => secret.reveal());
   } finally {

@@ -1,11 +1,25 @@
 import type { Outcome } from "@clavis/sdk/rules";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Manner } from "./coherence/pending-effects.ts";
+import { SECOND_MS } from "./time.ts";
+import type { Layer } from "./verify/cached-source.ts";
 
 /** What the service counts of itself. Labels have few values, and none comes from a caller. */
 export interface Metrics {
   /** A call ended: `method` as `clavis.v1.KeyService/CreateKey`, `code` as `ok` or `not_found`. */
   call(method: string, code: string, seconds: number): void;
   verdict(outcome: Outcome): void;
+  /** A secret was looked up, and this layer of the caches had the answer. */
+  answered(layer: Layer): void;
+  /** The change feed was polled. */
+  polled(ok: boolean): void;
+  /** What takes rights away was waited for. */
+  tookEffect(manner: Manner, seconds: number): void;
+  /** How far Postgres's clock is ahead of this process's, at least. */
+  clockAhead(ms: number): void;
+  /** By their names. */
+  observePools(pools: Readonly<Record<string, PoolCounts>>): void;
+  observeCache(cache: CacheFacts): void;
   /** All of it in Prometheus's text format. */
   expose(): Promise<Exposition>;
   /** All of it as it is now, to be added up with that of other processes. */
@@ -26,14 +40,19 @@ export interface PoolCounts {
   readonly waitingCount: number;
 }
 
+/** What is asked of the caches whenever metrics are. */
+export interface CacheFacts {
+  readonly entries: () => number;
+  readonly bytes: () => number;
+  /** Whether they may answer. */
+  readonly leased: () => boolean;
+}
+
 /** From a fast verify to the longest wait that a call may have. */
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function createMetrics(parts: {
-  pools: Readonly<Record<string, PoolCounts>>;
-  redisUp: (() => boolean) | undefined;
-}): Metrics {
-  const { pools, redisUp } = parts;
+export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefined }): Metrics {
+  let pools: Readonly<Record<string, PoolCounts>> = {};
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
@@ -48,6 +67,31 @@ export function createMetrics(parts: {
     name: "clavis_verdicts_total",
     help: "Secrets decided on, by outcome.",
     labelNames: ["outcome"],
+    registers,
+  });
+  const lookups = new Counter({
+    name: "clavis_lookups_total",
+    help: "Secrets looked up, by the layer that had the answer.",
+    labelNames: ["layer"],
+    registers,
+  });
+  const polls = new Counter({
+    name: "clavis_feed_polls_total",
+    help: "Polls of the change feed, by whether they were answered.",
+    labelNames: ["result"],
+    registers,
+  });
+  const effects = new Histogram({
+    name: "clavis_effect_seconds",
+    help: "How long what takes rights away was waited for: early by the replicas' word, at the bound, or not to the end (ahead).",
+    labelNames: ["manner"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
+  const clockAhead = new Gauge({
+    name: "clavis_clock_ahead_seconds",
+    help: "How far Postgres's clock is ahead of this process's, at least; negative if it is behind.",
+    aggregator: "max",
     registers,
   });
   const connections = new Gauge({
@@ -78,6 +122,18 @@ export function createMetrics(parts: {
   }
 
   return {
+    answered: (layer) => lookups.inc({ layer }),
+    polled: (ok) => polls.inc({ result: ok ? "ok" : "failed" }),
+    tookEffect: (manner, seconds) => effects.observe({ manner }, seconds),
+    clockAhead: (ms) => clockAhead.set(ms / SECOND_MS),
+    observePools(named) {
+      pools = named;
+    },
+    observeCache({ entries, bytes, leased }) {
+      gauge("clavis_cache_entries", "Secrets in this process's cache.", "sum", entries);
+      gauge("clavis_cache_bytes", "About how much memory they take.", "sum", bytes);
+      gauge("clavis_cache_leased", "Whether the cache may answer: 1 or 0.", "min", () => (leased() ? 1 : 0));
+    },
     call(method, code, duration) {
       seconds.observe({ method, code }, duration);
     },
@@ -89,4 +145,16 @@ export function createMetrics(parts: {
     },
     snapshot: () => registry.getMetricsAsJSON(),
   };
+
+  function gauge(name: string, help: string, aggregator: "sum" | "min", value: () => number): void {
+    const made: Gauge = new Gauge({
+      name,
+      help,
+      aggregator,
+      registers,
+      collect() {
+        made.set(value());
+      },
+    });
+  }
 }

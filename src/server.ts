@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { createAuthenticator } from "./access/authenticator.ts";
 import { createAuditService } from "./audit/audit-service.ts";
+import { openCaching } from "./caching.ts";
 import { createChangeService } from "./changes/change-service.ts";
+import { type Rules, soundRules } from "./coherence/rules.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { createClientAddress } from "./http/client-address.ts";
 import { corsHeadersFor, withCors } from "./http/cors.ts";
@@ -17,7 +19,6 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { createPageTokens } from "./page-token.ts";
 import { openPool } from "./postgres/pool.ts";
 import { checkDatabase } from "./postgres/runtime-role.ts";
-import { createSecretStore } from "./postgres/secret-store.ts";
 import { createTransactor } from "./postgres/transactor.ts";
 import { startUpkeep } from "./postgres/upkeep.ts";
 import { createReadiness, type ReadinessSwitch } from "./readiness.ts";
@@ -31,7 +32,6 @@ import { createSecrets } from "./secret.ts";
 import { openStore, type Store } from "./store.ts";
 import { createTenantService } from "./tenants/tenant-service.ts";
 import { type Clock, monotonicSeconds, SECOND_MS, systemClock } from "./time.ts";
-import { createRecordSource, READS_MAX } from "./verify/record-source.ts";
 import { createVerifyService } from "./verify/verify-service.ts";
 import { withPlainRequests } from "./wire/plain-request.ts";
 import { createWireHandler } from "./wire/wire-handler.ts";
@@ -57,13 +57,11 @@ export interface ServerOptions {
   readonly store?: Store;
   /** Whether Verify takes the lean path, as it does by default. Tests compare it with the stock handler. */
   readonly leanPath?: boolean;
+  /** What caches are believed by. Fault tests take them apart. */
+  readonly rules?: Rules;
 }
 
-/** Reads of secrets at the same time, and one connection to ask whether Postgres is there. */
-const LOOKUP_CONNECTIONS = READS_MAX + 1;
-
-/** Who verifies is better served by an error soon, and tries elsewhere; changes may queue for a while behind each other. */
-const LOOKUP_WAIT_MS_MAX = 2 * SECOND_MS;
+/** Changes may queue for a while behind each other. */
 const CHANGE_WAIT_MS_MAX = 5 * SECOND_MS;
 
 /** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
@@ -71,7 +69,7 @@ const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
 /** Starts the service. It answers as soon as this resolves. The only place where the parts are joined. */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const { log, clock = systemClock, leanPath = true } = options;
+  const { log, clock = systemClock, leanPath = true, rules = soundRules } = options;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(options.store ?? (await openStore(config, { clock })));
   const url = store.url.reveal();
@@ -82,14 +80,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     applicationName: "clavis",
   });
   stack.defer(() => pool.end());
-  // Of their own, so that neither verdicts nor readiness wait behind changes that wait for each other.
-  const lookups = openPool({
-    url,
-    connectionsMax: LOOKUP_CONNECTIONS,
-    waitMsMax: LOOKUP_WAIT_MS_MAX,
-    applicationName: "clavis verify",
-  });
-  stack.defer(() => lookups.end());
   await checkDatabase(pool);
 
   const newId = createIds(clock);
@@ -97,8 +87,23 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const sealer = createSealer(store.rootKeys);
   const pageTokens = createPageTokens(sealer);
   const transactor = createTransactor({ pool, newId });
-  const source = createRecordSource(createSecretStore(lookups));
-  const changes = createChangeService({ transactor, sealer, clock });
+  const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
+  const metrics = createMetrics({ redisUp: redis && (() => redis.up()) });
+  const readiness = createReadiness(true);
+  const { source, replica, lookups } = stack.use(
+    await openCaching({
+      url: store.url,
+      clock,
+      rules,
+      log,
+      metrics,
+      cacheBytes: config.cacheBytes,
+      redis: undefined,
+      onClock: () => {},
+    }),
+  );
+  metrics.observePools({ changes: pool, lookups });
+  const changes = createChangeService({ transactor, sealer, effects: replica.effects, clock });
   const keys = createKeyService({ transactor, pageTokens, newId, newSecret, clock });
   const keyspaces = createKeyspaceService({ transactor, pageTokens, newId });
   const tenants = createTenantService({ transactor, keys, pageTokens, newId });
@@ -106,9 +111,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const verify = createVerifyService({ source, clock });
   const authenticator = createAuthenticator({ source, clock, operatorSecrets: store.operatorSecrets });
 
-  const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
-  const metrics = createMetrics({ pools: { changes: pool, lookups }, redisUp: redis && (() => redis.up()) });
-  const readiness = createReadiness(true);
   stack.use(startUpkeep({ pool: lookups, log, onWritable: (writable) => readiness.setWritable(writable) }));
 
   const addressOf = createClientAddress(config.trustedProxies);

@@ -12,6 +12,11 @@ export const DAY_MS = 24 * HOUR_MS;
 /** The machine's wall clock. */
 export const systemClock: Clock = () => Date.now();
 
+/** Milliseconds that only ever grow, and stand still while the machine sleeps. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 /** Seconds that only ever grow, for measuring how long something took. */
 export function monotonicSeconds(): number {
   return performance.now() / SECOND_MS;

@@ -17,7 +17,15 @@ import type { Input, Requires } from "./input.ts";
 import { createPages, type Pages } from "./pages.ts";
 import { type Present, present } from "./present.ts";
 
-const CHANGEABLE = ["displayName", "prefix", "defaultTtl", "maxTtl", "grantablePermissions", "disabled"] as const;
+const CHANGEABLE = [
+  "displayName",
+  "prefix",
+  "defaultTtl",
+  "maxTtl",
+  "grantablePermissions",
+  "disabled",
+  "revocationMode",
+] as const;
 
 export type CreateKeyspaceInput = Requires<Input<CreateKeyspaceRequest>, "displayName" | "prefix">;
 export type KeyspaceChanges = Changes<Keyspace, (typeof CHANGEABLE)[number]>;

@@ -2,8 +2,10 @@ import { timingSafeEqual } from "node:crypto";
 import { decide, parseAddress, shapeOf, type VerifyRecord } from "@clavis/sdk/rules";
 import { DomainError } from "../errors.ts";
 import { digestOf, type Secret } from "../secret.ts";
+import { type Soon, soonThen } from "../soon.ts";
 import type { Clock } from "../time.ts";
-import type { KnownSecret, RecordSource } from "../verify/record-source.ts";
+import type { KnownSecret } from "../verify/known-secret.ts";
+import type { RecordSource } from "../verify/record-source.ts";
 import type { Principal } from "./principal.ts";
 import { type Rights, rightsOf, unlimitedRights } from "./rights.ts";
 
@@ -26,10 +28,10 @@ export interface Credential {
  */
 export interface Authenticator {
   /** A management key that may be used from there now, or the operator. */
-  caller(credential: Credential): Promise<Authenticated>;
+  caller(credential: Credential): Soon<Authenticated>;
   /** The same for who verifies: also in a suspended tenant, whose callers are to hear just that of their customers' keys. */
-  verifier(credential: Credential): Promise<Authenticated>;
-  /** The bearer of any secret that Verify would call valid. */
+  verifier(credential: Credential): Soon<Authenticated>;
+  /** The bearer of any secret that Verify would call valid. Asks Postgres itself, as `finder` does. */
   bearer(credential: Credential): Promise<Authenticated>;
   /** The bearer of any secret that is its key's, or may be again: enough to end the key. Not of one that was rotated away. */
   finder(credential: Credential): Promise<Authenticated>;
@@ -43,6 +45,8 @@ export function createAuthenticator(parts: {
 }): Authenticator {
   const { source, clock, operatorSecrets } = parts;
   const operatorDigests = operatorSecrets.map(digestOf);
+  /** Callers by what is known of their keys: the same for as long as that is cached. */
+  const callers = new WeakMap<KnownSecret, Authenticated>();
 
   return {
     caller: (credential) => callerWhere(credential, (record) => record),
@@ -63,25 +67,35 @@ export function createAuthenticator(parts: {
     },
   };
 
-  async function callerWhere(
-    credential: Credential,
-    seenAs: (record: VerifyRecord) => VerifyRecord,
-  ): Promise<Authenticated> {
+  function callerWhere(credential: Credential, seenAs: (record: VerifyRecord) => VerifyRecord): Soon<Authenticated> {
     const digest = digestOf(credential.secret);
     if (operatorDigests.some((known) => sameDigest(known, digest))) {
       return { principal: { type: "operator" }, rights: unlimitedRights };
     }
     // Management keys are never imported, so what has another shape is none, and costs no look-up.
     if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
-    const known = (await source.find(digest)).find(({ record }) => record.management);
-    if (known === undefined || !isValid(seenAs(known.record), credential)) throw rejected();
-    return { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) };
+    const found = source.find({ digest, isMeant: isManagementKey, payer: credential.address });
+    return soonThen(found, ({ known }) => {
+      if (known === undefined || !isValid(seenAs(known.record), credential)) throw rejected();
+      return callerOf(known);
+    });
+  }
+
+  function callerOf(known: KnownSecret): Authenticated {
+    const met = callers.get(known);
+    if (met !== undefined) return met;
+    const caller: Authenticated = {
+      principal: { type: "management_key", ...idsOf(known) },
+      rights: managementRights(known),
+    };
+    callers.set(known, caller);
+    return caller;
   }
 
   /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
   async function findAll({ secret }: Credential): Promise<readonly KnownSecret[]> {
     if (shapeOf(secret.reveal()) === "malformed") return [];
-    const known = await source.find(digestOf(secret));
+    const known = await source.read(digestOf(secret));
     return known.toSorted((one, other) => Number(one.imported) - Number(other.imported));
   }
 
@@ -109,6 +123,10 @@ function managementRights({ record, facts, allowedKeyspaceIds }: KnownSecret): R
     addresses: record.allowedAddresses,
     expireTime: record.expireTime,
   };
+}
+
+function isManagementKey({ record }: KnownSecret): boolean {
+  return record.management;
 }
 
 function idsOf({ record: { tenantId, keyId } }: KnownSecret): { tenantId: string; keyId: string } {

@@ -3,11 +3,13 @@ import { canonicalCidr } from "@clavis/sdk/rules";
 import { principalId } from "../access/principal.ts";
 import { needWithin, type Rights, unlimitedRights } from "../access/rights.ts";
 import type { Call } from "../call.ts";
+import { type KeyspaceMode, weakestMode } from "../coherence/mode.ts";
 import { DomainError } from "../errors.ts";
 import { stateOf } from "../keys/key.ts";
 import { rightsFrom } from "../keys/key-terms.ts";
 import type { Sealer } from "../root-keys.ts";
 import type { Clock, UnixMs } from "../time.ts";
+import type { Effect, Effects } from "./effect.ts";
 import type { ReplayClaim } from "./replay-store.ts";
 import type { Transaction, Transactor } from "./transactor.ts";
 
@@ -27,13 +29,16 @@ export interface Change {
   readonly tx: Transaction;
   readonly rights: Rights;
   readonly now: UnixMs;
+  /** Notes that something which exists already is changed in a keyspace, which is to stay in this mode until the commit. */
+  readonly concerns: (keyspace: KeyspaceMode) => void;
 }
 
 /** Makes changes: rights looked up anew, exactly once per `request_id`, all in one transaction with the audit events. */
 export interface ChangeService {
   /**
    * Runs `work` in `tenantId`, or gives the answer that an earlier request with the same id got. Throws REQUEST_ID_REUSED,
-   * ANSWER_LOST where it cannot be opened any more, and GRANT_EXCEEDS_CALLER where the caller has lost rights since that answer. Without a request it is simply run.
+   * ANSWER_LOST where it cannot be opened any more, and GRANT_EXCEEDS_CALLER where the caller has lost rights since that answer.
+   * Without a request it is simply run. When it returns, this replica decides by what was changed.
    */
   run<Answer>(
     call: Call,
@@ -42,39 +47,82 @@ export interface ChangeService {
     work: (change: Change) => Promise<Answer>,
   ): Promise<Answer>;
   /**
-   * From when on a change that has just been committed holds for each Verify that starts. Each one reads Postgres, so that is
-   * now, and there is nothing to wait for.
+   * The same for what takes rights away: it waits for up to `maxWaitMs` until no replica decides by what was before, also where
+   * it gives an earlier answer, or finds nothing left to take. `effectiveTime` says from when on that is so.
    */
-  effectiveTime(): UnixMs;
+  take<Answer>(
+    call: Call,
+    tenantId: string,
+    request: ChangeRequest<Answer> | undefined,
+    maxWaitMs: number,
+    work: (change: Change) => Promise<Answer>,
+  ): Promise<{ readonly answer: Answer; readonly effectiveTime: UnixMs }>;
 }
 
-export function createChangeService(parts: { transactor: Transactor; sealer: Sealer; clock: Clock }): ChangeService {
-  const { transactor, sealer, clock } = parts;
+/** What a transaction came to. */
+interface Done<Answer> {
+  readonly answer: Answer;
+  /** Undefined where nothing that anyone can have cached was changed. */
+  readonly effect: Effect | undefined;
+}
+
+export function createChangeService(parts: {
+  transactor: Transactor;
+  sealer: Sealer;
+  effects: Effects;
+  clock: Clock;
+}): ChangeService {
+  const { transactor, sealer, effects, clock } = parts;
 
   return {
-    run(call, tenantId, request, work) {
-      return transactor.write(call, tenantId, async (tx) => {
-        const now = clock();
-        const rights = await confirmRights(call, tx, now);
-        if (request === undefined) return work({ call, tx, rights, now });
-
-        const claim = claimOf(call, request);
-        const earlier = await tx.replays.claim(claim);
-        if (earlier !== undefined) {
-          if (earlier.fingerprint !== request.fingerprint) throw new DomainError({ reason: "REQUEST_ID_REUSED" });
-          const sealed = sealer.open("replay", earlier.sealedAnswer, request.requestId);
-          if (sealed === undefined) throw new DomainError({ reason: "ANSWER_LOST" });
-          const kept = unpackAnswer(sealed);
-          needWithin(rights, kept.rights);
-          return request.decode(kept.answer);
-        }
-        const answer = await work({ call, tx, rights, now });
-        tx.replays.keep(claim, sealer.seal("replay", packAnswer(rights, request.encode(answer)), request.requestId));
-        return answer;
-      });
+    async run(call, tenantId, request, work) {
+      const { answer, effect } = await commit(call, tenantId, request, work);
+      if (effect !== undefined) await effects.apply(effect);
+      return answer;
     },
-    effectiveTime: clock,
+
+    async take(call, tenantId, request, maxWaitMs, work) {
+      const { answer, effect } = await commit(call, tenantId, request, work);
+      if (effect === undefined) return { answer, effectiveTime: clock() };
+      return { answer, effectiveTime: await effects.take(effect, maxWaitMs, call.signal) };
+    },
   };
+
+  function commit<Answer>(
+    call: Call,
+    tenantId: string,
+    request: ChangeRequest<Answer> | undefined,
+    work: (change: Change) => Promise<Answer>,
+  ): Promise<Done<Answer>> {
+    return transactor.write(call, tenantId, async (tx) => {
+      const now = clock();
+      const rights = await confirmRights(call, tx, now);
+      const concerned: KeyspaceMode[] = [];
+      const change: Change = { call, tx, rights, now, concerns: (keyspace) => void concerned.push(keyspace) };
+      const effectOf = async (): Promise<Effect | undefined> =>
+        concerned.length === 0 ? undefined : { change: await tx.mark(), mode: weakestMode(concerned) };
+      if (request === undefined) {
+        const answer = await work(change);
+        return { answer, effect: await effectOf() };
+      }
+
+      const claim = claimOf(call, request);
+      const earlier = await tx.replays.claim(claim);
+      if (earlier !== undefined) {
+        if (earlier.fingerprint !== request.fingerprint) throw new DomainError({ reason: "REQUEST_ID_REUSED" });
+        const sealed = sealer.open("replay", earlier.sealedAnswer, request.requestId);
+        if (sealed === undefined) throw new DomainError({ reason: "ANSWER_LOST" });
+        const kept = unpackAnswer(sealed);
+        needWithin(rights, kept.rights);
+        return { answer: request.decode(kept.answer), effect: earlier.effect };
+      }
+      const answer = await work(change);
+      const effect = await effectOf();
+      const sealedAnswer = sealer.seal("replay", packAnswer(rights, request.encode(answer)), request.requestId);
+      tx.replays.keep(claim, sealedAnswer, effect);
+      return { answer, effect };
+    });
+  }
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Effect } from "./effect.ts";
+
 /**
  * The answers to requests that carried a `request_id`, within a transaction, for 24 h. Ids and requests are known by digest alone, and
  * answers are sealed under the id, so that the table gives none away.
@@ -8,8 +10,11 @@ export interface ReplayStore {
    * `undefined` means that it is free, and taken now.
    */
   claim(claim: ReplayClaim): Promise<Replay | undefined>;
-  /** Keeps the answer to the request that was claimed. Written with the transaction's last statement. */
-  keep(claim: ReplayClaim, sealedAnswer: Uint8Array): void;
+  /**
+   * Keeps the answer to the request that was claimed, and what it has to wait for, if anything. Written with the transaction's
+   * last statement.
+   */
+  keep(claim: ReplayClaim, sealedAnswer: Uint8Array, effect: Effect | undefined): void;
 }
 
 export interface ReplayClaim {
@@ -24,4 +29,5 @@ export interface ReplayClaim {
 export interface Replay {
   readonly fingerprint: string;
   readonly sealedAnswer: Uint8Array;
+  readonly effect: Effect | undefined;
 }

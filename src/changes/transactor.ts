@@ -1,5 +1,6 @@
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { Call } from "../call.ts";
+import type { ChangeId } from "../coherence/position.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { KeyspaceStore } from "../keyspaces/keyspace-store.ts";
 import type { TenantStore } from "../tenants/tenant-store.ts";
@@ -13,6 +14,11 @@ export interface Transaction {
   readonly keys: KeyStore;
   readonly audit: AuditLog;
   readonly replays: ReplayStore;
+  /**
+   * Makes sure that the transaction is in the change feed, also if it found nothing left to change: what it found may have been
+   * changed a moment ago, and be waited for by nobody any more. Once per transaction. The timeline is empty if none has begun.
+   */
+  mark(): Promise<ChangeId>;
 }
 
 /** Opens transactions. `test/integration/transactor.test.ts` holds the adapter to this. */

@@ -5,7 +5,7 @@ import type { Change } from "../changes/change-service.ts";
 import type { Transaction } from "../changes/transactor.ts";
 import { DomainError } from "../errors.ts";
 import { checkEtag } from "../etag.ts";
-import type { Keyspace } from "../keyspaces/keyspace.ts";
+import { type Keyspace, modeOf } from "../keyspaces/keyspace.ts";
 import { type Key, stateOf } from "./key.ts";
 
 /** Which key a change is about. */
@@ -49,9 +49,19 @@ export async function keyFor(
 ): Promise<{ key: Key; keyspace: Keyspace }> {
   const { tx, rights } = change;
   needKeyAction(rights, action);
-  const found = await authorizedKey(tx, rights, action, ref.keyId, await tx.keys.findLocked(ref.keyId));
-  checkEtag(found.key, ref.etag);
-  return found;
+  const key = await tx.keys.findLocked(ref.keyId);
+  if (key === undefined) throw new DomainError({ reason: "KEY_NOT_FOUND", keyId: ref.keyId });
+  const keyspace = await concernedKeyspace(change, key);
+  authorizeKey(rights, action, keyspace, key);
+  checkEtag(key, ref.etag);
+  return { key, keyspace };
+}
+
+/** The keyspace of a key that is changed, kept as it is until the commit: how long that is waited for rests on it. */
+export async function concernedKeyspace({ tx, concerns }: Change, key: Key): Promise<Keyspace> {
+  const keyspace = thatOf(key, await tx.keyspaces.findShared(key.keyspaceId));
+  concerns(modeOf(keyspace));
+  return keyspace;
 }
 
 /** Throws KEY_NOT_FOUND or PERMISSION_MISSING where the key is not there for this caller, or not for this. */
@@ -69,8 +79,11 @@ export async function authorizedKey(
 }
 
 export async function keyspaceOf(tx: Transaction, key: Key): Promise<Keyspace> {
-  const keyspace = await tx.keyspaces.find(key.keyspaceId);
-  if (keyspace === undefined) throw new Error("a key without its keyspace: the foreign key forbids it");
+  return thatOf(key, await tx.keyspaces.find(key.keyspaceId));
+}
+
+function thatOf({ id }: Key, keyspace: Keyspace | undefined): Keyspace {
+  if (keyspace === undefined) throw new Error(`${id} has no keyspace: the foreign key forbids it`);
   return keyspace;
 }
 

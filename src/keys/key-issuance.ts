@@ -4,7 +4,7 @@ import { keySnapshot } from "../audit/event.ts";
 import type { Change } from "../changes/change-service.ts";
 import { DomainError } from "../errors.ts";
 import type { NewId } from "../ids.ts";
-import type { Keyspace } from "../keyspaces/keyspace.ts";
+import { type Keyspace, modeOf } from "../keyspaces/keyspace.ts";
 import { digestOf, type NewSecret, type Secret } from "../secret.ts";
 import { makeEach } from "./batch-items.ts";
 import type { Key, KeyTerms } from "./key.ts";
@@ -54,6 +54,8 @@ export function createKeyIssuance({ newId, newSecret }: { newId: NewId; newSecre
       const keyspace = await keyspaceFor(change, "import", keyspaceId);
       // Whoever knew a digest could otherwise make a management key of a secret that never passed through Clavis.
       if (keyspace.management) throw new DomainError({ reason: "KEYSPACE_RESERVED", keyspaceId });
+      // Somebody may have asked for one of them already, and been told that nobody knows it.
+      change.concerns(modeOf(keyspace));
       refuseRepeated(imports);
       const rows = makeEach(imports, ({ digest, maskedSecret, draft }, index) => {
         const terms = termsOf(draft, keyspace, change.now, `keys[${index}].spec.`);

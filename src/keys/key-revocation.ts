@@ -5,12 +5,12 @@ import type { Call } from "../call.ts";
 import type { Change } from "../changes/change-service.ts";
 import type { Transaction, Transactor } from "../changes/transactor.ts";
 import { DomainError } from "../errors.ts";
-import type { Keyspace } from "../keyspaces/keyspace.ts";
+import { type Keyspace, modeOf } from "../keyspaces/keyspace.ts";
 import type { PageTokens } from "../page-token.ts";
 import { type Page, type PageRequest, pageOf } from "../paging.ts";
 import type { Clock, UnixMs } from "../time.ts";
 import type { Key, RevokeReason } from "./key.ts";
-import { type KeyView, keyFor, keyspaceFor, keyspaceOf, viewOf } from "./key-access.ts";
+import { concernedKeyspace, type KeyView, keyFor, keyspaceFor, viewOf } from "./key-access.ts";
 import { type KeyFilter, type KeyPosition, positionIn } from "./key-store.ts";
 import { keepOneManagementKey } from "./last-management-key.ts";
 
@@ -57,12 +57,13 @@ export function createKeyRevocation({ transactor, pageTokens, clock }: Parts): K
     async revokeSelf(change, keyId, wish) {
       const key = await change.tx.keys.findLocked(keyId);
       if (key === undefined) throw new DomainError({ reason: "CREDENTIAL_REJECTED" });
-      return revokeOne(change, key, await keyspaceOf(change.tx, key), wish);
+      return revokeOne(change, key, await concernedKeyspace(change, key), wish);
     },
 
     async revokeBatch(change, wish) {
       const { tx, rights, now } = change;
       const keyspace = await keyspaceFor(change, "revoke", wish.keyspaceId);
+      change.concerns(modeOf(keyspace));
       const view = await viewOf(tx, rights, "revoke", wish.keyspaceId);
       const page = await pageOfLiving(tx, "listLocked", view, wish, now);
       await keepOneManagementKey(change, keyspace, page.items, wish.force);

@@ -10,7 +10,7 @@ import { checkEtag } from "../etag.ts";
 import type { NewId } from "../ids.ts";
 import type { PageTokens } from "../page-token.ts";
 import { type Page, type PageRequest, pageOf } from "../paging.ts";
-import { changePolicy, checkPolicy, type Keyspace, type KeyspacePolicy } from "./keyspace.ts";
+import { changePolicy, checkPolicy, type Keyspace, type KeyspacePolicy, modeOf } from "./keyspace.ts";
 
 /** Which keyspace a change is about. */
 export interface KeyspaceRef {
@@ -44,6 +44,8 @@ export function createKeyspaceService(parts: {
         tenantId: tx.tenantId,
         earlierPrefixes: [],
         management: false,
+        modeVersion: 1,
+        modeSettled: true,
         version: 1,
         createTime: now,
         updateTime: now,
@@ -85,6 +87,7 @@ export function createKeyspaceService(parts: {
       checkPolicy({ ...keyspace, ...changes }, "keyspace.");
       if (isDeepStrictEqual({ ...keyspace, ...changes }, keyspace)) return keyspace;
       const changed = changePolicy(keyspace, changes, change.now);
+      change.concerns(modeOf(changed));
       await change.tx.keyspaces.update(changed);
       change.tx.audit.append([
         { type: "keyspace.updated", before: keyspaceSnapshot(keyspace), after: keyspaceSnapshot(changed) },
@@ -104,7 +107,7 @@ export function createKeyspaceService(parts: {
 }
 
 async function changeable(
-  { tx, rights }: Change,
+  { tx, rights, concerns }: Change,
   action: "update" | "delete",
   { keyspaceId, etag }: KeyspaceRef,
 ): Promise<Keyspace> {
@@ -114,5 +117,6 @@ async function changeable(
   authorizeKeyspace(rights, action, keyspace);
   if (keyspace.management) throw new DomainError({ reason: "KEYSPACE_RESERVED", keyspaceId });
   checkEtag(keyspace, etag);
+  concerns(modeOf(keyspace));
   return keyspace;
 }

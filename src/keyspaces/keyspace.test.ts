@@ -14,6 +14,7 @@ function aPolicy(init: Partial<KeyspacePolicy> = {}): KeyspacePolicy {
     maxTtlMs: null,
     grantablePermissions: [],
     disabled: false,
+    revocationMode: "available",
     ...init,
   };
 }
@@ -25,6 +26,8 @@ function aKeyspace(init: Partial<Keyspace> = {}): Keyspace {
     tenantId: "ten_01h455vb4pex5vsknk084sn02q",
     earlierPrefixes: [],
     management: false,
+    modeVersion: 1,
+    modeSettled: true,
     version: 1,
     createTime: NOW,
     updateTime: NOW,

@@ -1,4 +1,5 @@
 import { isPermission, isPrefix } from "@clavis/sdk/rules";
+import type { KeyspaceMode, RevocationMode } from "../coherence/mode.ts";
 import { invalidField } from "../errors.ts";
 import type { UnixMs } from "../time.ts";
 
@@ -17,6 +18,12 @@ export interface Keyspace {
   /** Wildcards allowed; empty for any. */
   readonly grantablePermissions: readonly string[];
   readonly disabled: boolean;
+  /** What goes first while Postgres does not answer. */
+  readonly revocationMode: RevocationMode;
+  /** The version that the mode came with. */
+  readonly modeVersion: number;
+  /** Whether nobody can take it for one of the other mode any more. Postgres's to tell, when enough time has passed. */
+  readonly modeSettled: boolean;
   /** The tenant's reserved keyspace, whose keys call Clavis itself. */
   readonly management: boolean;
   /** Grows with each change. */
@@ -25,10 +32,15 @@ export interface Keyspace {
   readonly updateTime: UnixMs;
 }
 
+/** How what is taken away in the keyspace is waited for, and what may answer while Postgres does not. */
+export function modeOf({ revocationMode, modeSettled }: Keyspace): KeyspaceMode {
+  return { mode: revocationMode, settled: modeSettled };
+}
+
 /** What a caller may decide about a keyspace. */
 export type KeyspacePolicy = Pick<
   Keyspace,
-  "displayName" | "prefix" | "defaultTtlMs" | "maxTtlMs" | "grantablePermissions" | "disabled"
+  "displayName" | "prefix" | "defaultTtlMs" | "maxTtlMs" | "grantablePermissions" | "disabled" | "revocationMode"
 >;
 
 /** Secrets of management keys begin with this; customers' prefixes do not begin like it. */
@@ -55,7 +67,14 @@ export function checkPolicy(policy: KeyspacePolicy, path = ""): void {
 
 /** The keyspace after a change of its policy. Its earlier prefixes remember the one that goes. */
 export function changePolicy(keyspace: Keyspace, changes: Partial<KeyspacePolicy>, now: UnixMs): Keyspace {
-  const changed = { ...keyspace, ...changes, version: keyspace.version + 1, updateTime: now };
+  const version = keyspace.version + 1;
+  const changed = { ...keyspace, ...changes, version, updateTime: now };
+  const modeChanges = changed.revocationMode !== keyspace.revocationMode;
+  const settled = modeChanges ? { ...changed, modeVersion: version, modeSettled: false } : changed;
+  return withEarlierPrefix(keyspace, settled);
+}
+
+function withEarlierPrefix(keyspace: Keyspace, changed: Keyspace): Keyspace {
   if (changed.prefix === keyspace.prefix) return changed;
   const earlier = keyspace.earlierPrefixes.filter((prefix) => prefix !== changed.prefix);
   return { ...changed, earlierPrefixes: [...earlier, keyspace.prefix].slice(-EARLIER_PREFIXES_MAX) };

@@ -57,7 +57,8 @@ async function grantRuntime(db: Kysely<unknown>, runtimeRole: string): Promise<v
     sql`grant usage on schema clavis to ${role}`,
     sql`grant select, insert, update on clavis.tenants, clavis.audit_heads to ${role}`,
     sql`grant select, insert, update, delete on clavis.keyspaces, clavis.keys, clavis.key_secrets, clavis.replays to ${role}`,
-    sql`grant select, insert on clavis.audit_events to ${role}`,
+    sql`grant select, insert on clavis.audit_events, clavis.changes to ${role}`,
+    sql`grant select, insert, update, delete on clavis.members to ${role}`,
     sql`grant select on clavis.migrations to ${role}`,
     sql`grant execute on all functions in schema clavis to ${role}`,
   ];

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import pg from "pg";
+import type { Effect } from "../changes/effect.ts";
 import type { ReplayClaim, ReplayStore } from "../changes/replay-store.ts";
 import { fromDigest, toDigest, toUuid } from "./columns.ts";
 import type { Db, LastStatements } from "./connection.ts";
@@ -32,6 +33,9 @@ export function createReplayStore(parts: { db: Db; last: LastStatements; tenantI
             .doUpdateSet((is) => ({
               fingerprint: is.ref("excluded.fingerprint"),
               sealed_answer: null,
+              effect_timeline: null,
+              effect_xid: null,
+              effect_mode: null,
               create_time: sql`now()`,
             }))
             .where("clavis.replays.create_time", "<", sql<number>`now() - ${sql.lit(REPLAY_AGE)}::interval` as never),
@@ -40,9 +44,9 @@ export function createReplayStore(parts: { db: Db; last: LastStatements; tenantI
       return numInsertedOrUpdatedRows > 0n ? undefined : find(claim);
     },
 
-    keep(claim, sealedAnswer) {
+    keep(claim, sealedAnswer, effect) {
       last.push(
-        `update clavis.replays set sealed_answer = ${bytes(sealedAnswer)}
+        `update clavis.replays set sealed_answer = ${bytes(sealedAnswer)}${effect === undefined ? "" : effectColumns(effect)}
          where tenant_id = ${pg.escapeLiteral(tenant_id)} and principal = ${pg.escapeLiteral(claim.principal)}
            and id_digest = ${bytes(toDigest(claim.idDigest))}`,
       );
@@ -52,13 +56,24 @@ export function createReplayStore(parts: { db: Db; last: LastStatements; tenantI
   async function find(claim: ReplayClaim) {
     const row = await db
       .selectFrom("clavis.replays")
-      .select(["fingerprint", "sealed_answer"])
+      .select(["fingerprint", "sealed_answer", "effect_timeline", "effect_xid", "effect_mode"])
       .where("tenant_id", "=", tenant_id)
       .where("principal", "=", claim.principal)
       .where("id_digest", "=", toDigest(claim.idDigest))
       .executeTakeFirstOrThrow();
-    return { fingerprint: fromDigest(row.fingerprint), sealedAnswer: row.sealed_answer ?? new Uint8Array() };
+    const { effect_timeline: timeline, effect_xid: xid, effect_mode: mode } = row;
+    return {
+      fingerprint: fromDigest(row.fingerprint),
+      sealedAnswer: row.sealed_answer ?? new Uint8Array(),
+      effect:
+        xid === null || mode === null ? undefined : { change: { timeline: timeline ?? "", xid: BigInt(xid) }, mode },
+    };
   }
+}
+
+function effectColumns({ change: { timeline, xid }, mode }: Effect): string {
+  const timelineId = timeline === "" ? "null" : pg.escapeLiteral(timeline);
+  return `, effect_timeline = ${timelineId}, effect_xid = '${xid}', effect_mode = ${pg.escapeLiteral(mode)}`;
 }
 
 function bytes(value: Uint8Array): string {

@@ -1,4 +1,5 @@
-import type { ColumnType } from "kysely";
+import type { ColumnType, Generated } from "kysely";
+import type { RevocationMode } from "../coherence/mode.ts";
 import type { JsonObject } from "../json.ts";
 import type { RevokeReason } from "../keys/key.ts";
 
@@ -15,6 +16,7 @@ export interface Schema {
   "clavis.audit_heads": AuditHeadTable;
   "clavis.audit_events": AuditEventTable;
   "clavis.replays": ReplayTable;
+  "clavis.changes": ChangeTable;
 }
 
 export interface TenantTable {
@@ -38,6 +40,9 @@ export interface KeyspaceTable {
   grantable_permissions: readonly string[];
   disabled: boolean;
   management: boolean;
+  revocation_mode: RevocationMode;
+  mode_version: number;
+  mode_settled: boolean;
   version: number;
   create_time: Time;
   update_time: Time;
@@ -106,4 +111,16 @@ export interface ReplayTable {
   sealed_answer: Uint8Array | null;
   /** Set by Postgres, whose clock alone decides how long a replay is kept. */
   create_time: ColumnType<number, never, unknown>;
+  /** The change that the answer reported; null for one that takes nothing away. */
+  effect_timeline: string | null;
+  effect_xid: string | null;
+  effect_mode: RevocationMode | null;
+}
+
+export interface ChangeTable {
+  /** An xid8, in decimal digits. */
+  xid: Generated<string>;
+  kind: string;
+  entity_id: string;
+  version: number;
 }

@@ -1,11 +1,26 @@
-import { type Cidr, compilePermissions, parseCidr } from "@clavis/sdk/rules";
+import { type Cidr, parseCidr } from "@clavis/sdk/rules";
 import type { Pool } from "pg";
+import type { RevocationMode } from "../coherence/mode.ts";
+import type { Position } from "../coherence/position.ts";
+import { parseSnapshot } from "../coherence/snapshot.ts";
+import { DomainError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
-import type { KnownSecret, SecretStore } from "../verify/record-source.ts";
+import { SECOND_MS } from "../time.ts";
+import type { KnownSecret } from "../verify/known-secret.ts";
+import { sharePermissions } from "../verify/permission-sets.ts";
+import type { SecretStore } from "../verify/secret-store.ts";
 import { fromDigest, fromUuid, toDigest } from "./columns.ts";
 import { toFailure } from "./sqlstate.ts";
 
-interface Row {
+/** What the read could see. The rest is null in the one row that there is when nothing was found. */
+interface Head {
+  readonly in_recovery: boolean;
+  readonly timeline: string | null;
+  readonly snapshot: string;
+  readonly digest: Uint8Array | null;
+}
+
+interface Row extends Head {
   readonly digest: Uint8Array;
   readonly stop_time: number | null;
   readonly tenant_id: string;
@@ -25,25 +40,47 @@ interface Row {
   readonly keyspace_disabled: boolean;
   readonly management: boolean;
   readonly tenant_suspended: boolean;
+  readonly key_version: number;
+  readonly keyspace_version: number;
+  readonly tenant_version: number;
+  readonly revocation_mode: RevocationMode;
+  readonly mode_settled: boolean;
 }
+
+const RETRY_AFTER_MS = SECOND_MS;
 
 /** Reads the primary by one statement, outside any transaction. */
 export function createSecretStore(pool: Pool): SecretStore {
   return {
-    async findAll(digests) {
+    async readAll(digests) {
       const { rows } = await pool
-        .query<Row>("select * from clavis.find_secrets($1::bytea[])", [digests.map(toDigest)])
+        .query<Head | Row>("select * from clavis.read_secrets($1::bytea[])", [digests.map(toDigest)])
         .catch((error: unknown) => Promise.reject(toFailure(error)));
-      return Map.groupBy(rows.map(fromRow), ({ digest }) => digest);
+      const position = positionOf(rows[0]);
+      const found = Map.groupBy(rows.filter(isFound).map(fromRow), ({ digest }) => digest);
+      return (digest) => ({ known: found.get(digest) ?? [], position });
     },
   };
+}
+
+/** A standby may be as far behind as it likes, so what it says is no answer. */
+function positionOf(head: Head | undefined): Position {
+  if (head === undefined || head.in_recovery) {
+    throw new DomainError({ reason: "STORE_UNAVAILABLE", retryAfterMs: RETRY_AFTER_MS });
+  }
+  return { timeline: head.timeline ?? "", snapshot: parseSnapshot(head.snapshot) };
+}
+
+function isFound(row: Head | Row): row is Row {
+  return row.digest !== null;
 }
 
 function fromRow(row: Row): KnownSecret & { readonly digest: string } {
   const tenantId = fromUuid("ten", row.tenant_id);
   const keyspaceId = fromUuid("ks", row.keyspace_id);
   const keyId = fromUuid("key", row.key_id);
-  const { permissions, metadata } = row;
+  const { list: permissions, set } = sharePermissions(row.permissions);
+  const { metadata } = row;
   return {
     digest: fromDigest(row.digest),
     record: {
@@ -60,11 +97,17 @@ function fromRow(row: Row): KnownSecret & { readonly digest: string } {
       tenantSuspended: row.tenant_suspended,
       management: row.management,
       allowedAddresses: row.allowed_addresses.map(cidrOf),
-      permissions: compilePermissions(permissions),
+      permissions: set,
     },
     facts: { keyId, keyspaceId, ownerId: row.owner_id, displayName: row.display_name, permissions, metadata },
     allowedKeyspaceIds: row.allowed_keyspace_ids.map((uuid) => fromUuid("ks", uuid)),
     imported: row.imported,
+    entities: [
+      { id: keyId, version: row.key_version },
+      { id: keyspaceId, version: row.keyspace_version },
+      { id: tenantId, version: row.tenant_version },
+    ],
+    keyspaceMode: { mode: row.revocation_mode, settled: row.mode_settled },
   };
 }
 

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import pg from "pg";
 import type { Call } from "../call.ts";
 import type { Transaction, Transactor } from "../changes/transactor.ts";
@@ -61,6 +62,14 @@ export function createTransactor({ pool, newId }: { pool: pg.Pool; newId: NewId 
       keys: createKeyStore(db, tenantId),
       audit: createAuditLog({ db, last, call, tenantId, newId }),
       replays: createReplayStore({ db, last, tenantId: isOperator(call) ? undefined : tenantId }),
+      async mark() {
+        const { xid, timeline } = await db
+          .insertInto("clavis.changes")
+          .values({ kind: "mark", entity_id: toUuid("ten", tenantId), version: 0 })
+          .returning(["xid", sql<string | null>`clavis.current_timeline()`.as("timeline")])
+          .executeTakeFirstOrThrow();
+        return { timeline: timeline ?? "", xid: BigInt(xid) };
+      },
     };
   }
 

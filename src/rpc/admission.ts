@@ -9,9 +9,10 @@ import { SelfService } from "../gen/clavis/v1/self_service_pb.ts";
 import { TenantService } from "../gen/clavis/v1/tenant_service_pb.ts";
 import { VerifyService } from "../gen/clavis/v1/verify_service_pb.ts";
 import { Secret } from "../secret.ts";
+import { type Soon, soonThen } from "../soon.ts";
 
 /** Lets a caller in, or throws CREDENTIAL_REJECTED, PERMISSION_MISSING or STORE_UNAVAILABLE. */
-export type Admit = (authenticator: Authenticator, credential: Credential) => Promise<Authenticated>;
+export type Admit = (authenticator: Authenticator, credential: Credential) => Soon<Authenticated>;
 
 /** Who may call a method; undefined for health and reflection, which are for everybody. */
 export function admissionTo(method: DescMethod): Admit | undefined {
@@ -36,7 +37,7 @@ const callerRules: Readonly<Record<string, Admit>> = {
   [KeyspaceService.typeName]: managementKeyOnly,
   [KeyService.typeName]: managementKeyOnly,
   [AuditService.typeName]: managementKeyOnly,
-  [VerifyService.typeName]: async (authenticator, credential) => noOperator(await authenticator.verifier(credential)),
+  [VerifyService.typeName]: (authenticator, credential) => soonThen(authenticator.verifier(credential), noOperator),
 };
 
 const selfRules: Readonly<Record<string, Admit>> = {
@@ -49,15 +50,16 @@ const USER_AGENT_LENGTH_MAX = 256;
 /** RFC 6750, section 2.1. */
 const BEARER = /^Bearer +([\x21-\x7e]+) *$/i;
 
-async function operatorOnly(...[authenticator, credential]: Parameters<Admit>): Promise<Authenticated> {
-  const caller = await authenticator.caller(credential);
-  if (caller.principal.type !== "operator")
-    throw new DomainError({ reason: "PERMISSION_MISSING", permission: "operator" });
-  return caller;
+function operatorOnly(...[authenticator, credential]: Parameters<Admit>): Soon<Authenticated> {
+  return soonThen(authenticator.caller(credential), (caller) => {
+    if (caller.principal.type !== "operator")
+      throw new DomainError({ reason: "PERMISSION_MISSING", permission: "operator" });
+    return caller;
+  });
 }
 
-async function managementKeyOnly(...[authenticator, credential]: Parameters<Admit>): Promise<Authenticated> {
-  return noOperator(await authenticator.caller(credential));
+function managementKeyOnly(...[authenticator, credential]: Parameters<Admit>): Soon<Authenticated> {
+  return soonThen(authenticator.caller(credential), noOperator);
 }
 
 /** The operator stands above tenants, and has none to act in. */

@@ -8,10 +8,13 @@ import {
   toBinary,
   toJson,
 } from "@bufbuild/protobuf";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import { tenantIdOf } from "../access/principal.ts";
 import type { Change, ChangeRequest, ChangeService } from "../changes/change-service.ts";
+import { SECOND_MS } from "../time.ts";
 import { callOf } from "./call-context.ts";
+import { durationFromProto, timeToProto } from "./time-proto.ts";
 
 interface Method<Input extends DescMessage, Output extends DescMessage> {
   readonly name: string;
@@ -20,25 +23,56 @@ interface Method<Input extends DescMessage, Output extends DescMessage> {
   readonly output: Output;
 }
 
-/**
- * Answers a request that changes something: `work` makes the change and the answer, in one transaction and exactly once per
- * `request_id`. In the caller's own tenant, unless another is named.
- */
-export type ChangeRunner = <Input extends DescMessage, Output extends DescMessage>(
-  method: Method<Input, Output>,
-  req: MessageShape<Input>,
-  ctx: HandlerContext,
-  work: (change: Change) => Promise<MessageInitShape<Output>>,
-  tenantId?: string,
-) => Promise<MessageShape<Output>>;
+/** Answers requests that change something: in one transaction, and exactly once per `request_id`. */
+export interface ChangeRunner {
+  /** `work` makes the change and the answer. In the caller's own tenant, unless another is named. */
+  run<Input extends DescMessage, Output extends DescMessage>(
+    method: Method<Input, Output>,
+    req: MessageShape<Input>,
+    ctx: HandlerContext,
+    work: (change: Change) => Promise<MessageInitShape<Output>>,
+    tenantId?: string,
+  ): Promise<MessageShape<Output>>;
+  /** The same for what takes rights away: waits for as long as the request allows, and tells from when on it holds everywhere. */
+  take<Input extends DescMessage, Output extends DescMessage>(
+    method: Method<Input, Output>,
+    req: MessageShape<Input> & Waiting,
+    ctx: HandlerContext,
+    work: (change: Change) => Promise<MessageInitShape<Output>>,
+    tenantId?: string,
+  ): Promise<MessageShape<Output> & { effectiveTime: Timestamp }>;
+}
+
+interface Waiting {
+  readonly maxWait?: Duration | undefined;
+}
+
+/** As the contract says. */
+const MAX_WAIT_DEFAULT_MS = 2 * SECOND_MS;
 
 export function createChangeRunner(changes: ChangeService): ChangeRunner {
-  return (method, req, ctx, work, tenantId) => {
-    const call = callOf(ctx);
-    const tenant = tenantId ?? tenantIdOf(call.principal);
-    return changes.run(call, tenant, changeRequest(method, req), async (change) =>
-      create(method.output, await work(change)),
-    );
+  return {
+    run(method, req, ctx, work, tenantId) {
+      const call = callOf(ctx);
+      const tenant = tenantId ?? tenantIdOf(call.principal);
+      return changes.run(call, tenant, changeRequest(method, req), async (change) =>
+        create(method.output, await work(change)),
+      );
+    },
+
+    async take(method, req, ctx, work, tenantId) {
+      const call = callOf(ctx);
+      const tenant = tenantId ?? tenantIdOf(call.principal);
+      const maxWaitMs = req.maxWait === undefined ? MAX_WAIT_DEFAULT_MS : durationFromProto(req.maxWait);
+      const { answer, effectiveTime } = await changes.take(
+        call,
+        tenant,
+        changeRequest(method, req),
+        maxWaitMs,
+        async (change) => create(method.output, await work(change)),
+      );
+      return { ...answer, effectiveTime: timeToProto(effectiveTime) };
+    },
   };
 }
 

@@ -42,6 +42,7 @@ const failures: { readonly [Reason in FailureReason & ContractReason]: Extract<F
   LAST_MANAGEMENT_KEY: { reason: "LAST_MANAGEMENT_KEY", keyId: "key_1" },
   STORE_UNAVAILABLE: { reason: "STORE_UNAVAILABLE", retryAfterMs: 1500 },
   ANSWER_LOST: { reason: "ANSWER_LOST" },
+  TOO_MANY_UNKNOWN_SECRETS: { reason: "TOO_MANY_UNKNOWN_SECRETS", retryAfterMs: 1000 },
 };
 
 const all = Object.values(failures);

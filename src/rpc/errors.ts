@@ -105,6 +105,11 @@ const answers: { [Reason in FailureReason]: Answer<Extract<Failure, { reason: Re
     code: Code.FailedPrecondition,
     message: () => "this was done already, but its answer is not kept any more",
   },
+  TOO_MANY_UNKNOWN_SECRETS: {
+    code: Code.ResourceExhausted,
+    message: () => "too many secrets that nobody knows; those that are known to this replica are still decided on",
+    retryAfterMs: ({ retryAfterMs }) => retryAfterMs,
+  },
 };
 
 interface Answer<Of extends Failure> {

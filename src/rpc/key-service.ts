@@ -18,7 +18,7 @@ import {
   reasonFromProto,
   termChangesFromProto,
 } from "./key-proto.ts";
-import { durationFromProto, timeToProto } from "./time-proto.ts";
+import { durationFromProto, later } from "./time-proto.ts";
 
 interface Parts {
   readonly changes: ChangeService;
@@ -32,28 +32,27 @@ const READ_BYTES_MAX = 8 * 1024 * 1024;
 /** Answers `clavis.v1.KeyService`. Requests arrive authenticated and valid. */
 export function routeKeyService(router: ConnectRouter, { changes, keys, clock }: Parts): void {
   const { method } = Desc;
-  const run = createChangeRunner(changes);
+  const runner = createChangeRunner(changes);
   const show = (key: Key) => keyToProto(key, clock());
   const showCreated = ({ key, secret }: CreatedKey) => ({ key: show(key), secret: secret.reveal() });
-  const effectiveTime = () => timeToProto(changes.effectiveTime());
 
   router.service(
     Desc,
     {
       createKey(req, ctx) {
-        return run(method.createKey, req, ctx, async (change) =>
+        return runner.run(method.createKey, req, ctx, async (change) =>
           showCreated(await keys.create(change, req.keyspaceId, draftFromProto(req))),
         );
       },
       batchCreateKeys(req, ctx) {
-        return run(method.batchCreateKeys, req, ctx, async (change) => {
+        return runner.run(method.batchCreateKeys, req, ctx, async (change) => {
           const drafts = req.keys.map((spec, index) => draftFromProto(spec, `keys[${index}].`));
           const created = await keys.createBatch(change, req.keyspaceId, drafts);
           return { keys: created.map(showCreated) };
         });
       },
       importKeys(req, ctx) {
-        return run(method.importKeys, req, ctx, async (change) => {
+        return runner.run(method.importKeys, req, ctx, async (change) => {
           const imported = await keys.importBatch(change, req.keyspaceId, req.keys.map(importFromProto));
           return { keys: imported.map(show) };
         });
@@ -75,39 +74,38 @@ export function routeKeyService(router: ConnectRouter, { changes, keys, clock }:
         if (req.key === undefined) throw invalidField("key", "is required");
         const etag = req.etag || req.key.etag;
         const wanted = termChangesFromProto(req.key, req.updateMask);
-        const answer = await run(method.updateKey, req, ctx, async (change) => ({
+        return runner.take(method.updateKey, req, ctx, async (change) => ({
           key: show(await keys.update(change, { keyId: req.keyId, etag }, wanted, req.force)),
         }));
-        return { ...answer, effectiveTime: effectiveTime() };
       },
       async disableKey(req, ctx) {
-        const answer = await run(method.disableKey, req, ctx, async (change) => ({
+        return runner.take(method.disableKey, req, ctx, async (change) => ({
           key: show(await keys.disable(change, req, req.force)),
         }));
-        return { ...answer, effectiveTime: effectiveTime() };
       },
       enableKey(req, ctx) {
-        return run(method.enableKey, req, ctx, async (change) => ({ key: show(await keys.enable(change, req)) }));
+        return runner.run(method.enableKey, req, ctx, async (change) => ({
+          key: show(await keys.enable(change, req)),
+        }));
       },
       async rotateKey(req, ctx) {
-        const answer = await run(method.rotateKey, req, ctx, async (change) => {
+        const answer = await runner.take(method.rotateKey, req, ctx, async (change) => {
           const overlapMs = req.overlap === undefined ? 0 : durationFromProto(req.overlap);
           return showCreated(await keys.rotate(change, req, overlapMs));
         });
-        return { ...answer, effectiveTime: answer.key?.rotation?.overlapEndTime ?? effectiveTime() };
+        // The secret before goes on until the overlap ends, on each replica by itself.
+        return { ...answer, effectiveTime: later(answer.effectiveTime, answer.key?.rotation?.overlapEndTime) };
       },
       async completeRotation(req, ctx) {
-        const answer = await run(method.completeRotation, req, ctx, async (change) => ({
+        return runner.take(method.completeRotation, req, ctx, async (change) => ({
           key: show(await keys.completeRotation(change, req)),
         }));
-        return { ...answer, effectiveTime: effectiveTime() };
       },
       async revokeKey(req, ctx) {
-        const answer = await run(method.revokeKey, req, ctx, async (change) => {
+        return runner.take(method.revokeKey, req, ctx, async (change) => {
           const wish = { ...req, reason: reasonFromProto(req.reason) };
           return { key: show(await keys.revoke(change, req.keyId, wish)) };
         });
-        return { ...answer, effectiveTime: effectiveTime() };
       },
       async batchRevokeKeys(req, ctx) {
         const call = callOf(ctx);
@@ -120,14 +118,13 @@ export function routeKeyService(router: ConnectRouter, { changes, keys, clock }:
           const { items, nextPageToken } = await keys.previewBatch(call, wish);
           return { keyIds: [...items], nextPageToken };
         }
-        const answer = await run(method.batchRevokeKeys, req, ctx, async (change) => {
+        return runner.take(method.batchRevokeKeys, req, ctx, async (change) => {
           const { items, nextPageToken } = await keys.revokeBatch(change, wish);
           return { keyIds: [...items], nextPageToken };
         });
-        return { ...answer, effectiveTime: effectiveTime() };
       },
       deleteKey(req, ctx) {
-        return run(method.deleteKey, req, ctx, async (change) => {
+        return runner.run(method.deleteKey, req, ctx, async (change) => {
           await keys.delete(change, req);
           return {};
         });

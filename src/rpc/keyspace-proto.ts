@@ -1,7 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import type { RevocationMode } from "../coherence/mode.ts";
 import { etagOf } from "../etag.ts";
-import { type Keyspace as KeyspaceProto, KeyspaceSchema } from "../gen/clavis/v1/keyspace_pb.ts";
+import {
+  type Keyspace as KeyspaceProto,
+  KeyspaceSchema,
+  RevocationMode as ModeNumber,
+} from "../gen/clavis/v1/keyspace_pb.ts";
 import type { CreateKeyspaceRequest } from "../gen/clavis/v1/keyspace_service_pb.ts";
 import type { Keyspace, KeyspacePolicy } from "../keyspaces/keyspace.ts";
 import { type Changeable, changesIn } from "./field-mask.ts";
@@ -18,6 +23,7 @@ export function keyspaceToProto(keyspace: Keyspace): KeyspaceProto {
     grantablePermissions: [...keyspace.grantablePermissions],
     disabled: keyspace.disabled,
     management: keyspace.management,
+    revocationMode: modeNumbers[keyspace.revocationMode],
     etag: etagOf(keyspace),
     createTime: timeToProto(keyspace.createTime),
     updateTime: timeToProto(keyspace.updateTime),
@@ -32,6 +38,7 @@ export function policyFromProto(req: CreateKeyspaceRequest): KeyspacePolicy {
     maxTtlMs: optionalDurationFromProto(req.maxTtl),
     grantablePermissions: req.grantablePermissions,
     disabled: false,
+    revocationMode: modeFromProto(req.revocationMode),
   };
 }
 
@@ -47,4 +54,14 @@ const changeable: Changeable<KeyspaceProto, KeyspacePolicy> = {
   max_ttl: ({ maxTtl }) => ({ maxTtlMs: optionalDurationFromProto(maxTtl) }),
   grantable_permissions: ({ grantablePermissions }) => ({ grantablePermissions }),
   disabled: ({ disabled }) => ({ disabled }),
+  revocation_mode: ({ revocationMode }) => ({ revocationMode: modeFromProto(revocationMode) }),
 };
+
+const modeNumbers: Record<RevocationMode, ModeNumber> = {
+  available: ModeNumber.AVAILABLE,
+  strict: ModeNumber.STRICT,
+};
+
+function modeFromProto(mode: ModeNumber): RevocationMode {
+  return mode === ModeNumber.STRICT ? "strict" : "available";
+}

@@ -6,7 +6,6 @@ import type { KeyspaceService } from "../keyspaces/keyspace-service.ts";
 import { callOf } from "./call-context.ts";
 import { createChangeRunner } from "./change-runner.ts";
 import { keyspaceToProto, policyChangesFromProto, policyFromProto } from "./keyspace-proto.ts";
-import { timeToProto } from "./time-proto.ts";
 
 /** Answers `clavis.v1.KeyspaceService`. Requests arrive authenticated and valid. */
 export function routeKeyspaceService(
@@ -14,10 +13,10 @@ export function routeKeyspaceService(
   { changes, keyspaces }: { changes: ChangeService; keyspaces: KeyspaceService },
 ): void {
   const { method } = Desc;
-  const run = createChangeRunner(changes);
+  const runner = createChangeRunner(changes);
   router.service(Desc, {
     createKeyspace(req, ctx) {
-      return run(method.createKeyspace, req, ctx, async (change) => {
+      return runner.run(method.createKeyspace, req, ctx, async (change) => {
         const keyspace = await keyspaces.create(change, policyFromProto(req));
         return { keyspace: keyspaceToProto(keyspace) };
       });
@@ -35,14 +34,13 @@ export function routeKeyspaceService(
       if (req.keyspace === undefined) throw invalidField("keyspace", "is required");
       const etag = req.etag || req.keyspace.etag;
       const wanted = policyChangesFromProto(req.keyspace, req.updateMask);
-      const answer = await run(method.updateKeyspace, req, ctx, async (change) => {
+      return runner.take(method.updateKeyspace, req, ctx, async (change) => {
         const keyspace = await keyspaces.update(change, { keyspaceId: req.keyspaceId, etag }, wanted);
         return { keyspace: keyspaceToProto(keyspace) };
       });
-      return { ...answer, effectiveTime: timeToProto(changes.effectiveTime()) };
     },
     deleteKeyspace(req, ctx) {
-      return run(method.deleteKeyspace, req, ctx, async (change) => {
+      return runner.run(method.deleteKeyspace, req, ctx, async (change) => {
         await keyspaces.delete(change, req);
         return {};
       });

@@ -7,7 +7,6 @@ import type { Clock } from "../time.ts";
 import { callOf } from "./call-context.ts";
 import { createChangeRunner } from "./change-runner.ts";
 import { keyToProto, reasonFromProto } from "./key-proto.ts";
-import { timeToProto } from "./time-proto.ts";
 
 interface Parts {
   readonly changes: ChangeService;
@@ -17,7 +16,7 @@ interface Parts {
 
 /** Answers `clavis.v1.SelfService`. Requests arrive valid and from the bearer of a secret. */
 export function routeSelfService(router: ConnectRouter, { changes, keys, clock }: Parts): void {
-  const run = createChangeRunner(changes);
+  const runner = createChangeRunner(changes);
   router.service(Desc, {
     async getSelf(_req, ctx) {
       const call = callOf(ctx);
@@ -26,11 +25,10 @@ export function routeSelfService(router: ConnectRouter, { changes, keys, clock }
     },
     async revokeSelf(req, ctx) {
       const call = callOf(ctx);
-      const answer = await run(Desc.method.revokeSelf, req, ctx, async (change) => {
+      return runner.take(Desc.method.revokeSelf, req, ctx, async (change) => {
         const wish = { ...req, reason: reasonFromProto(req.reason) };
         return { key: keyToProto(await keys.revokeSelf(change, principalId(call.principal), wish), clock()) };
       });
-      return { ...answer, effectiveTime: timeToProto(changes.effectiveTime()) };
     },
   });
 }

@@ -9,7 +9,6 @@ import { callOf } from "./call-context.ts";
 import { createChangeRunner } from "./change-runner.ts";
 import { keyToProto } from "./key-proto.ts";
 import { tenantChangesFromProto, tenantToProto } from "./tenant-proto.ts";
-import { timeToProto } from "./time-proto.ts";
 
 interface Parts {
   readonly changes: ChangeService;
@@ -21,10 +20,10 @@ interface Parts {
 /** Answers `clavis.v1.TenantService`. Requests arrive valid and from the operator. */
 export function routeTenantService(router: ConnectRouter, { changes, tenants, newId, clock }: Parts): void {
   const { method } = Desc;
-  const run = createChangeRunner(changes);
+  const runner = createChangeRunner(changes);
   router.service(Desc, {
     createTenant(req, ctx) {
-      return run(
+      return runner.run(
         method.createTenant,
         req,
         ctx,
@@ -51,7 +50,7 @@ export function routeTenantService(router: ConnectRouter, { changes, tenants, ne
       if (req.tenant === undefined) throw invalidField("tenant", "is required");
       const etag = req.etag || req.tenant.etag;
       const wanted = tenantChangesFromProto(req.tenant, req.updateMask);
-      const answer = await run(
+      return runner.take(
         method.updateTenant,
         req,
         ctx,
@@ -60,10 +59,9 @@ export function routeTenantService(router: ConnectRouter, { changes, tenants, ne
         }),
         req.tenantId,
       );
-      return { ...answer, effectiveTime: timeToProto(changes.effectiveTime()) };
     },
     createManagementKey(req, ctx) {
-      return run(
+      return runner.run(
         method.createManagementKey,
         req,
         ctx,

@@ -1,4 +1,4 @@
-import { type Duration, durationFromMs, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationFromMs, type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { invalidField } from "../errors.ts";
 import { SECOND_MS, type UnixMs } from "../time.ts";
 
@@ -45,6 +45,11 @@ export function durationFromProto(duration: Duration): number {
 
 export function optionalDurationFromProto(duration: Duration | undefined): number | null {
   return duration === undefined ? null : durationFromProto(duration);
+}
+
+/** The later of two. */
+export function later(one: Timestamp, other: Timestamp | undefined): Timestamp {
+  return other !== undefined && timestampMs(other) > timestampMs(one) ? other : one;
 }
 
 /** For people and for metadata: ISO 8601 in UTC. */

@@ -10,7 +10,7 @@ import {
   VerifyResponseSchema,
 } from "../gen/clavis/v1/verify_service_pb.ts";
 import { Secret } from "../secret.ts";
-import type { KnownSecret } from "../verify/record-source.ts";
+import type { KnownSecret } from "../verify/known-secret.ts";
 import type { VerifyAnswer, VerifyRequest } from "../verify/verify-service.ts";
 import { optionalTimeToProto } from "./time-proto.ts";
 
@@ -44,12 +44,13 @@ export function verifyFromProto(req: RequestProto): VerifyRequest {
   };
 }
 
-export function verifyToProto({ outcome, missingPermissions, known }: VerifyAnswer): VerifyResponse {
+export function verifyToProto({ outcome, missingPermissions, known, degraded }: VerifyAnswer): VerifyResponse {
   const [code, message] = outcomes[outcome];
   return create(VerifyResponseSchema, {
     outcome: code,
     message,
     missingPermissions: [...missingPermissions],
+    degraded,
     ...(known && { key: verifiedKeyToProto(known) }),
   });
 }

@@ -12,6 +12,7 @@ import {
 } from "../gen/clavis/v1/verify_service_pb.ts";
 import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { Metrics } from "../metrics.ts";
+import { type Soon, soonThen } from "../soon.ts";
 import type { VerifyAnswer, VerifyService } from "../verify/verify-service.ts";
 import { callOf } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
@@ -21,9 +22,9 @@ import { verifyFromProto, verifyToProto } from "./verify-proto.ts";
 
 /** What is answered to requests of the contract, whichever way they come. Authenticated and valid, but for the items of a batch. */
 export interface VerifyAnswers {
-  verify(call: Call, req: VerifyRequest): Promise<VerifyAnswer>;
+  verify(call: Call, req: VerifyRequest): Soon<VerifyAnswer>;
   /** In the order asked for: each a verdict, or why there is none. */
-  batchVerify(call: Call, req: BatchVerifyRequest): Promise<readonly BatchAnswer[]>;
+  batchVerify(call: Call, req: BatchVerifyRequest): Soon<readonly BatchAnswer[]>;
 }
 
 export type BatchAnswer = { readonly answer: VerifyAnswer } | { readonly error: Status };
@@ -36,25 +37,29 @@ export function createVerifyAnswers(parts: {
 }): VerifyAnswers {
   const { verify, check, metrics } = parts;
   return {
-    async verify(call, req) {
-      const answer = await verify.verify(call, verifyFromProto(req));
-      metrics.verdict(answer.outcome);
-      return answer;
+    verify(call, req) {
+      return soonThen(verify.verify(call, verifyFromProto(req)), counted);
     },
 
-    async batchVerify(call, { requests }) {
+    batchVerify(call, { requests }) {
       // Each item is checked on its own, so that a bad one does not spoil the rest.
       const problems = requests.map((item) => check(VerifyRequestSchema, item));
       const sound = requests.filter((_, index) => problems[index] === undefined);
-      const answers = (await verify.verifyBatch(call, sound.map(verifyFromProto))).values();
-      return problems.map((problem) => batchAnswer(problem ?? (answers.next().value as VerifyAnswer | DomainError)));
+      return soonThen(verify.verifyBatch(call, sound.map(verifyFromProto)), (settled) => {
+        const answers = settled.values();
+        return problems.map((problem) => batchAnswer(problem ?? (answers.next().value as VerifyAnswer | DomainError)));
+      });
     },
   };
 
+  function counted(answer: VerifyAnswer): VerifyAnswer {
+    metrics.verdict(answer.outcome);
+    return answer;
+  }
+
   function batchAnswer(answer: VerifyAnswer | DomainError): BatchAnswer {
     if (answer instanceof DomainError) return { error: statusOf(toConnectError(answer)) };
-    metrics.verdict(answer.outcome);
-    return { answer };
+    return { answer: counted(answer) };
   }
 }
 

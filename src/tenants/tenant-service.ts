@@ -49,6 +49,9 @@ export function createTenantService({ transactor, keys, pageTokens, newId }: Par
         maxTtlMs: null,
         grantablePermissions: [ALL_PERMISSIONS],
         disabled: false,
+        revocationMode: "available",
+        modeVersion: 1,
+        modeSettled: true,
         management: true,
         ...times,
       };
@@ -87,7 +90,9 @@ export function createTenantService({ transactor, keys, pageTokens, newId }: Par
       );
     },
 
-    async update({ tx, now }, etag, changes) {
+    async update({ tx, now, concerns }, etag, changes) {
+      // All of its keyspaces, whatever modes they have.
+      concerns({ mode: "available", settled: true });
       const tenant = await existing(tx.tenantId, tx.tenants.findLocked(tx.tenantId));
       checkEtag(tenant, etag);
       if (changes.displayName === "") throw invalidField("tenant.display_name", "must not be empty");

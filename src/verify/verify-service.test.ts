@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { rightsOf } from "../access/rights.ts";
 import type { Call } from "../call.ts";
 import { Secret } from "../secret.ts";
-import type { KnownSecret, RecordSource } from "./record-source.ts";
+import type { KnownSecret } from "./known-secret.ts";
+import type { RecordSource } from "./record-source.ts";
 import { createVerifyService, type VerifyRequest } from "./verify-service.ts";
 
 const tenantId = "ten_1";
@@ -26,7 +27,7 @@ describe("verify", () => {
   it.each(junk)("turns away %s without asking the store", async (_, text) => {
     const { service, asked } = aService();
     const answer = await service.verify(aCall(), aRequest(text));
-    expect(answer).toEqual({ outcome: "malformed", missingPermissions: [], known: undefined });
+    expect(answer).toEqual({ outcome: "malformed", missingPermissions: [], known: undefined, degraded: false });
     expect(asked).toEqual([]);
   });
 
@@ -38,12 +39,12 @@ describe("verify", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("refuses what cannot be decided before asking the store", async () => {
+  it("refuses what cannot be decided before asking the store", () => {
     const { service, asked } = aService();
     const bad = { ...aRequest(good), permissions: ["documents.*"] };
-    await expect(service.verify(aCall(), bad)).rejects.toThrow("INVALID_REQUEST");
+    expect(() => service.verify(aCall(), bad)).toThrow("INVALID_REQUEST");
     const notMine = { ...aCall(), rights: rightsTo(["ks_2"]) };
-    await expect(service.verify(notMine, aRequest(good))).rejects.toThrow("KEYSPACE_NOT_FOUND");
+    expect(() => service.verify(notMine, aRequest(good))).toThrow("KEYSPACE_NOT_FOUND");
     expect(asked).toEqual([]);
   });
 });
@@ -83,10 +84,11 @@ describe("verifyBatch", () => {
 function aService() {
   const asked: string[] = [];
   const source: RecordSource = {
-    async find(digest) {
+    async find({ digest }) {
       asked.push(digest);
-      return digest === hash("sha256", good, "hex") ? [aKnownSecret()] : [];
+      return { known: digest === hash("sha256", good, "hex") ? aKnownSecret() : undefined, degraded: false };
     },
+    read: async () => [],
   };
   return { service: createVerifyService({ source, clock: () => now }), asked };
 }
@@ -131,5 +133,7 @@ function aKnownSecret(): KnownSecret {
     facts: { keyId: "key_1", keyspaceId, ownerId: "", displayName: "x", permissions: [], metadata: {} },
     allowedKeyspaceIds: [],
     imported: false,
+    entities: [],
+    keyspaceMode: { mode: "available", settled: true },
   };
 }

@@ -8,13 +8,15 @@ import {
   shapeOf,
   type Verdict,
 } from "@clavis/sdk/rules";
-import { tenantIdOf } from "../access/principal.ts";
+import { principalId, tenantIdOf } from "../access/principal.ts";
 import { need, type Rights, seesKeyspace } from "../access/rights.ts";
 import type { Call } from "../call.ts";
 import { DomainError, invalidField } from "../errors.ts";
 import { digestOf, type Secret } from "../secret.ts";
-import type { Clock, UnixMs } from "../time.ts";
-import type { KnownSecret, RecordSource } from "./record-source.ts";
+import { type Soon, soonThen } from "../soon.ts";
+import type { Clock } from "../time.ts";
+import type { KnownSecret } from "./known-secret.ts";
+import type { Found, RecordSource } from "./record-source.ts";
 
 export interface VerifyRequest {
   readonly secret: Secret;
@@ -30,60 +32,78 @@ export interface VerifyRequest {
 /** A verdict, and what it is about where the caller may know that. */
 export interface VerifyAnswer extends Verdict {
   readonly known: KnownSecret | undefined;
+  /** Whether it rests on what was known up to a minute ago, as Postgres does not answer. */
+  readonly degraded: boolean;
 }
 
 /** Decides on secrets. A refusal is an answer; what is thrown means that nobody could tell. */
 export interface VerifyService {
-  verify(call: Call, request: VerifyRequest): Promise<VerifyAnswer>;
+  verify(call: Call, request: VerifyRequest): Soon<VerifyAnswer>;
   /** In the order asked for. What an item alone would have thrown is that item's answer. */
-  verifyBatch(call: Call, requests: readonly VerifyRequest[]): Promise<readonly (VerifyAnswer | DomainError)[]>;
+  verifyBatch(call: Call, requests: readonly VerifyRequest[]): Soon<readonly (VerifyAnswer | DomainError)[]>;
 }
 
 export function createVerifyService({ source, clock }: { source: RecordSource; clock: Clock }): VerifyService {
   return {
-    async verify(call, request) {
+    verify(call, request) {
       const problem = problemOf(call.rights, request);
       if (problem !== undefined) throw problem;
       return decideOn(call, request);
     },
 
     verifyBatch(call, requests) {
-      return Promise.all(requests.map(async (request) => problemOf(call.rights, request) ?? decideOn(call, request)));
+      const answers = requests.map((request) => problemOf(call.rights, request) ?? decideInBatch(call, request));
+      return answers.every(isSettled) ? answers : Promise.all(answers.map(async (answer) => answer));
     },
   };
 
-  async function decideOn(call: Call, request: VerifyRequest): Promise<VerifyAnswer> {
-    // Junk ends here: no I/O.
-    if (shapeOf(request.secret.reveal()) === "malformed") {
-      return { outcome: "malformed", missingPermissions: [], known: undefined };
+  function decideInBatch(call: Call, request: VerifyRequest): Soon<Settled> {
+    try {
+      const answer = decideOn(call, request);
+      return answer instanceof Promise ? answer.catch(toItem) : answer;
+    } catch (error) {
+      return toItem(error);
     }
+  }
+
+  function decideOn(call: Call, request: VerifyRequest): Soon<VerifyAnswer> {
+    // Junk ends here: no I/O.
+    if (shapeOf(request.secret.reveal()) === "malformed") return malformed;
     const tenantId = tenantIdOf(call.principal);
-    const known = await source.find(digestOf(request.secret));
-    return answer(
-      call,
-      request,
-      known.find(({ record }) => record.tenantId === tenantId),
-      clock(),
-    );
+    const found = source.find({
+      digest: digestOf(request.secret),
+      isMeant: ({ record }) => record.tenantId === tenantId,
+      payer: principalId(call.principal),
+    });
+    return soonThen(found, (one) => answer(call, request, one));
+  }
+
+  function answer({ principal, rights }: Call, request: VerifyRequest, { known, degraded }: Found): VerifyAnswer {
+    const { keyspaceId, permissions, query, clientIp } = request;
+    // Of keyspaces out of the caller's sight not even their existence is told.
+    const isSeen = known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false });
+    const seen = isSeen ? known : undefined;
+    // Asked for by few keys, and parsed for these alone.
+    const isBound = seen !== undefined && seen.record.allowedAddresses.length > 0;
+    const address = isBound ? parseAddress(clientIp) : undefined;
+    const asked = { tenantId: tenantIdOf(principal), keyspaceId, clientIp: address, permissions, query };
+    const { outcome, missingPermissions } = decide(seen?.record, asked, clock());
+    const untold = outcome === "not_found" || outcome === "wrong_keyspace";
+    return { outcome, missingPermissions, known: untold ? undefined : seen, degraded };
   }
 }
 
-function answer(
-  { principal, rights }: Call,
-  { keyspaceId, permissions, query, clientIp }: VerifyRequest,
-  known: KnownSecret | undefined,
-  now: UnixMs,
-): VerifyAnswer {
-  // Of keyspaces out of the caller's sight not even their existence is told.
-  const isSeen = known !== undefined && seesKeyspace(rights, { id: known.record.keyspaceId, management: false });
-  const seen = isSeen ? known : undefined;
-  // Asked for by few keys, and parsed for these alone.
-  const isBound = seen !== undefined && seen.record.allowedAddresses.length > 0;
-  const address = isBound ? parseAddress(clientIp) : undefined;
-  const asked = { tenantId: tenantIdOf(principal), keyspaceId, clientIp: address, permissions, query };
-  const verdict = decide(seen?.record, asked, now);
-  const untold = verdict.outcome === "not_found" || verdict.outcome === "wrong_keyspace";
-  return { ...verdict, known: untold ? undefined : seen };
+type Settled = VerifyAnswer | DomainError;
+
+const malformed: VerifyAnswer = { outcome: "malformed", missingPermissions: [], known: undefined, degraded: false };
+
+function isSettled(answer: Soon<Settled>): answer is Settled {
+  return !(answer instanceof Promise);
+}
+
+function toItem(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  throw error;
 }
 
 /** Why nothing can be decided for this request, in the way that Verify fails with. */

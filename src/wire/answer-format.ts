@@ -18,7 +18,7 @@ import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import { jsonOptions } from "../rpc/json-options.ts";
 import { verifiedKeyToProto, verifyToProto } from "../rpc/verify-proto.ts";
 import type { BatchAnswer } from "../rpc/verify-service.ts";
-import type { KnownSecret } from "../verify/record-source.ts";
+import type { KnownSecret } from "../verify/known-secret.ts";
 import type { VerifyAnswer } from "../verify/verify-service.ts";
 import type { Encoding } from "./lean-request.ts";
 
@@ -45,16 +45,14 @@ function createBinaryFormat(): AnswerFormat {
   const heads = new Map<Outcome, Uint8Array>();
 
   /** The parts of a VerifyResponse: outcome and message, key, missing permissions. */
-  function parts({ outcome, known, missingPermissions }: VerifyAnswer): readonly Uint8Array[] {
-    const head = remembered(heads, outcome, () =>
-      toBinary(VerifyResponseSchema, verifyToProto({ outcome, missingPermissions: [], known: undefined })),
-    );
+  function parts({ outcome, known, missingPermissions, degraded }: VerifyAnswer): readonly Uint8Array[] {
+    const head = remembered(heads, outcome, () => toBinary(VerifyResponseSchema, headOf(outcome)));
     const key =
       known && remembered(keys, known, () => field(3, toBinary(VerifiedKeySchema, verifiedKeyToProto(known))));
     const missing =
       missingPermissions.length > 0 &&
       toBinary(VerifyResponseSchema, create(VerifyResponseSchema, { missingPermissions: [...missingPermissions] }));
-    return [head, ...(key ? [key] : []), ...(missing ? [missing] : [])];
+    return [head, ...(key ? [key] : []), ...(missing ? [missing] : []), ...(degraded ? [degradedField] : [])];
   }
 
   return {
@@ -76,14 +74,10 @@ function createJsonFormat(): AnswerFormat {
   // A byte order mark is passed over, and what is no UTF-8 replaced.
   const decoder = new TextDecoder();
 
-  function write({ outcome, known, missingPermissions }: VerifyAnswer): string {
+  function write({ outcome, known, missingPermissions, degraded }: VerifyAnswer): string {
     // Without its closing brace.
     const head = remembered(heads, outcome, () =>
-      toJsonString(
-        VerifyResponseSchema,
-        verifyToProto({ outcome, missingPermissions: [], known: undefined }),
-        jsonOptions,
-      ).slice(0, -1),
+      toJsonString(VerifyResponseSchema, headOf(outcome), jsonOptions).slice(0, -1),
     );
     const key =
       known === undefined
@@ -95,7 +89,7 @@ function createJsonFormat(): AnswerFormat {
           );
     const missing =
       missingPermissions.length === 0 ? "" : `,"missingPermissions":${JSON.stringify(missingPermissions)}`;
-    return `${head}${key}${missing}}`;
+    return `${head}${key}${missing}${degraded ? ',"degraded":true' : ""}}`;
   }
 
   return {
@@ -111,6 +105,13 @@ function createJsonFormat(): AnswerFormat {
       return Buffer.from(`{"results":[${results.join(",")}]}`);
     },
   };
+}
+
+const degradedField = toBinary(VerifyResponseSchema, create(VerifyResponseSchema, { degraded: true }));
+
+/** The part of an answer that all of an outcome have in common. */
+function headOf(outcome: Outcome) {
+  return verifyToProto({ outcome, missingPermissions: [], known: undefined, degraded: false });
 }
 
 function remembered<Key, Value>(

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ConnectError } from "@connectrpc/connect";
-import type { Authenticator } from "../access/authenticator.ts";
+import type { Authenticated, Authenticator } from "../access/authenticator.ts";
 import type { Principal } from "../access/principal.ts";
 import type { Call } from "../call.ts";
 import { VerifyService } from "../gen/clavis/v1/verify_service_pb.ts";
@@ -10,6 +10,7 @@ import type { CallObserver } from "../rpc/call-observer.ts";
 import { callerGone, deadlineExceeded } from "../rpc/interceptors.ts";
 import type { RequestCheck } from "../rpc/request-check.ts";
 import type { VerifyAnswers } from "../rpc/verify-service.ts";
+import { type Soon, soonThen } from "../soon.ts";
 import { type AnswerFormat, createAnswerFormats } from "./answer-format.ts";
 import type { Exchange } from "./exchange.ts";
 import { FRAME_HEAD_BYTES, unframe } from "./grpc-frame.ts";
@@ -48,7 +49,7 @@ export function createLeanCalls({ authenticator, answers, check, observer }: Lea
         const req = format.readVerify(bytes);
         return {
           problem: () => check(VerifyService.method.verify.input, req),
-          answer: async (call) => format.writeVerify(await answers.verify(call, req)),
+          answer: (call) => soonThen(answers.verify(call, req), (answer) => format.writeVerify(answer)),
         };
       },
     },
@@ -58,7 +59,7 @@ export function createLeanCalls({ authenticator, answers, check, observer }: Lea
         const req = format.readBatch(bytes);
         return {
           problem: () => check(VerifyService.method.batchVerify.input, req),
-          answer: async (call) => format.writeBatch(await answers.batchVerify(call, req)),
+          answer: (call) => soonThen(answers.batchVerify(call, req), (batch) => format.writeBatch(batch)),
         };
       },
     },
@@ -123,25 +124,49 @@ export function createLeanCalls({ authenticator, answers, check, observer }: Lea
         end(deadlineExceeded());
         return;
       }
-      decide()
-        .then((message) => {
-          if (end === undefined) return;
-          end = undefined;
-          observed.succeed(principal);
-          exchange.succeed(callId, message);
-        }, fail)
-        .catch(() => exchange.breakOff());
+      attempt();
 
-      async function decide(): Promise<Uint8Array> {
+      /** At once where all that is needed is in memory. */
+      function attempt(): void {
+        try {
+          const message = decided();
+          if (message instanceof Promise) message.then(succeed, fail).catch(() => exchange.breakOff());
+          else if (message !== undefined) succeed(message);
+        } catch {
+          exchange.breakOff();
+        }
+      }
+
+      function decided(): Soon<Uint8Array> | undefined {
+        try {
+          return decide();
+        } catch (error) {
+          fail(error);
+          return undefined;
+        }
+      }
+
+      function succeed(message: Uint8Array): void {
+        if (end === undefined) return;
+        end = undefined;
+        observed.succeed(principal);
+        exchange.succeed(callId, message);
+      }
+
+      function decide(): Soon<Uint8Array> {
         const { authorization, address } = presented;
-        const admitted = await method.admit(authenticator, { secret: bearerOf(authorization), address });
+        const credential = { secret: bearerOf(authorization), address };
+        return soonThen(method.admit(authenticator, credential), answerTo);
+      }
+
+      function answerTo(admitted: Authenticated): Soon<Uint8Array> {
         principal = admitted.principal;
         const problem = opened.problem();
         if (problem !== undefined) throw problem;
         const call: Call = {
           id: callId,
           ...admitted,
-          address,
+          address: presented.address,
           userAgent: userAgentOf(presented.userAgent),
           // Hardly anything asks for it, and it costs more than the rest of the call's facts.
           get signal() {
@@ -167,7 +192,7 @@ interface Method {
 interface Opened {
   /** Why it breaks the contract. */
   problem(): ReturnType<RequestCheck>;
-  answer(call: Call): Promise<Uint8Array>;
+  answer(call: Call): Soon<Uint8Array>;
 }
 
 function named(name: MethodName): Pick<Method, "name" | "admit"> {

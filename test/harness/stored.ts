@@ -1,3 +1,4 @@
+import { UNBACKED_TABLES } from "../../src/postgres/backup-tables.ts";
 import { openSql } from "./sql.ts";
 
 /** What Clavis keeps, table by table, each row as text that tells every digit of it. */
@@ -14,8 +15,9 @@ export async function readStored(ownerUrl: string): Promise<Stored> {
   );
   const stored: Record<string, string[]> = {};
   for (const { name } of tables) {
+    if (UNBACKED_TABLES.includes(name)) continue;
     const rows = await sql.query<{ row: string }>(
-      `select (to_jsonb(t) - 'sealed_answer')::text as row from clavis.${name} t order by 1`,
+      `select (to_jsonb(t) - array['sealed_answer', 'effect_timeline', 'effect_xid', 'effect_mode'])::text as row from clavis.${name} t order by 1`,
     );
     stored[name] = rows.map(({ row }) => row);
   }

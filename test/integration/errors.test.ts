@@ -1,8 +1,9 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, constants } from "node:http2";
 import { join } from "node:path";
+import { bodyFrom, formatSecret } from "@clavis/sdk/rules";
 import type { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { AuditService } from "../../sdk/gen/clavis/v1/audit_service_pb.ts";
@@ -10,6 +11,7 @@ import type { ErrorReason } from "../../sdk/gen/clavis/v1/error_reason_pb.ts";
 import { KeyService } from "../../sdk/gen/clavis/v1/key_service_pb.ts";
 import { KeyspaceService } from "../../sdk/gen/clavis/v1/keyspace_service_pb.ts";
 import { TenantService } from "../../sdk/gen/clavis/v1/tenant_service_pb.ts";
+import { VerifyService } from "../../sdk/gen/clavis/v1/verify_service_pb.ts";
 import { errorOf } from "../harness/error-of.ts";
 import { openTestDatabase } from "../harness/postgres.ts";
 import { openPostgresProxy } from "../harness/postgres-proxy.ts";
@@ -185,6 +187,29 @@ const cases: Readonly<Record<Reason, Case>> = {
         await sql.query("update clavis.replays set sealed_answer = null");
       }
       return { call: keyspaces.createKeyspace(request), facts: {} };
+    },
+  },
+  TOO_MANY_UNKNOWN_SECRETS: {
+    code: "ResourceExhausted",
+    waits: true,
+    async provoke() {
+      const verifier = home.rpc(VerifyService);
+      const { id: keyspaceId } = await home.newKeyspace();
+      const forged = () => ({ keyspaceId, secret: formatSecret("forged", bodyFrom(randomBytes)) });
+      const flood = () => verifier.batchVerify({ requests: Array.from({ length: 64 }, forged) });
+      let isOver = false;
+      const floods = Array.from({ length: 16 }, async () => {
+        while (!isOver) await flood();
+      });
+      async function askUntilRefused(): Promise<void> {
+        try {
+          for (;;) await verifier.verify(forged());
+        } finally {
+          isOver = true;
+          await Promise.all(floods);
+        }
+      }
+      return { call: askUntilRefused(), facts: {} };
     },
   },
 };

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UNBACKED_TABLES } from "../../src/postgres/backup-tables.ts";
 import { toUuid } from "../../src/postgres/columns.ts";
 import { openSql, type Sql } from "../harness/sql.ts";
 import { openTenantHome, setUpHome } from "../harness/tenant-home.ts";
@@ -8,7 +9,7 @@ const { service, home: one } = await setUpHome();
 const other = await openTenantHome(service);
 
 /** What holds no tenant's data. */
-const WITHOUT_TENANT = ["migrations", "migration_lock"];
+const WITHOUT_TENANT = ["migrations", "migration_lock", ...UNBACKED_TABLES];
 
 let admin: Sql;
 let runtime: Sql;

@@ -69,7 +69,7 @@ describe("a call on the lean path", () => {
   it("ends at its deadline while Postgres is silent, in each protocol", async () => {
     const { proxy, verify, openWire, ended } = await setUp();
     const wire = await openWire();
-    expect((await verify(wire)).code).toBe("ok");
+    // Nothing is cached yet.
     proxy.hang();
     const start = performance.now();
     const answers = await Promise.all([

@@ -19,7 +19,7 @@ import { createMemoryKeys } from "./memory-keys.ts";
 const { source, work } = createMemoryKeys();
 const clock = systemClock;
 const log = createLog("info");
-const metrics = createMetrics({ pools: {}, redisUp: undefined });
+const metrics = createMetrics({ redisUp: undefined });
 const authenticator = createAuthenticator({ source, clock, operatorSecrets: [] });
 const verify = createVerifyService({ source, clock });
 const addressOf = createClientAddress([]);
