@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findInstalled } from "../harness/debian-program.ts";
-import type { Script } from "./statements.ts";
+import type { Parameter, Script } from "./statements.ts";
 
 /** Runs a script again and again. */
 export interface RepeatedScript extends AsyncDisposable {
@@ -57,22 +57,27 @@ async function pgbenchRunner(path: string, folder: string, url: string, script: 
 function toPgbench(script: Script): { text: string; variables: Readonly<Record<string, string>> } {
   const variables: Record<string, string> = {};
   const lines = ["\\set n :n + 1", "\\set id (:run * 1000 + :client_id) * 1000000000 + :n"];
-  for (const trip of script) {
+  const trips = script.flatMap((trip) => {
     const statements = trip.map(
       ({ text, parameters }) =>
         `${text.replaceAll(/\s+/g, " ").replaceAll(/\$(\d+)/g, (_, digits) => written(parameters[Number(digits) - 1]))};`,
     );
-    lines.push(...(trip.length > 1 ? ["\\startpipeline", ...statements, "\\endpipeline"] : statements));
-  }
-  return { text: `${lines.join("\n")}\n`, variables };
+    return trip.length > 1 ? ["\\startpipeline", ...statements, "\\endpipeline"] : statements;
+  });
+  return { text: `${[...lines, ...trips].join("\n")}\n`, variables };
 
-  function written(parameter: Script[number][number]["parameters"][number] | undefined): string {
+  function written(parameter: Parameter | undefined): string {
     if (parameter === undefined) throw new Error("a statement has more parameters than values");
     if ("fresh" in parameter) {
       const number = String(parameter.number).padStart(8, "0");
       return parameter.fresh === "digest"
         ? `sha256(('${number}' || :id::text)::bytea)`
         : `(lpad(to_hex(:id::bigint), 24, '0') || '${number}')::uuid`;
+    }
+    if ("random" in parameter) {
+      const name = `r${lines.length}`;
+      lines.push(`\\set ${name} random(1, ${parameter.random})`);
+      return `:${name}`;
     }
     if (parameter.value === null) return "null";
     const name = `v${Object.keys(variables).length}`;

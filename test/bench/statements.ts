@@ -13,9 +13,10 @@ export interface Statement {
   readonly parameters: readonly Parameter[];
 }
 
-/** The same value each time, or one that nobody had before. Those of one run that have the same number are the same. */
+/** The same value each time, a number from 1 up to one, or what nobody had before: those of one run that have the same number are the same. */
 export type Parameter =
   | { readonly value: string | null }
+  | { readonly random: number }
   | { readonly fresh: "digest" | "uuid"; readonly number: number };
 
 const FRESH = { digest: /^\\x[0-9a-f]{64}$/, uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ } as const;

@@ -1,5 +1,5 @@
 /** What stands in for pgbench: repeats a script as fast as `pg` can, and prints runs per second. `script-floor.ts URL FILE CLIENTS SECONDS`. */
-import { hash, randomBytes } from "node:crypto";
+import { hash, randomBytes, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import type { Parameter, Script } from "../statements.ts";
@@ -19,7 +19,10 @@ async function repeat(client: pg.Client, index: number): Promise<number> {
   let count = 0;
   for (; performance.now() < end; count++) {
     const id = (BigInt(index + 1) << 40n) + BigInt(count);
-    const valueFor = (parameter: Parameter) => ("fresh" in parameter ? freshOf(parameter, seed, id) : parameter.value);
+    const valueFor = (parameter: Parameter) => {
+      if ("fresh" in parameter) return freshOf(parameter, seed, id);
+      return "random" in parameter ? String(1 + randomInt(parameter.random)) : parameter.value;
+    };
     for (const [trip, statements] of script.entries()) {
       const [first, ...others] = statements;
       // Several go in one message, in which there is nothing to prepare.

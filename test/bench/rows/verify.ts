@@ -6,13 +6,15 @@ import type { Load, Loader } from "../load.ts";
 import { BATCH, connectBinary, connectJson, grpcBatch, grpcVerify, mustBeValid, type Speech } from "../requests.ts";
 import { type Row, ratioRow } from "../row.ts";
 
-const FLOOR = { 1: "floors/http1-floor.ts", 2: "floors/http2-floor.ts" } as const;
+const HTTP1_FLOOR = { floor: "floors/http1-floor.ts" };
+const HTTP2_FLOOR = { floor: "floors/http2-floor.ts" };
+const GRPC_JS = { "grpc-js, constant": "floors/grpc-js-floor.ts" };
 
 /** S1: Verify over gRPC. The service's own keys come from Postgres, one read for each turn of its event loop: it has no cache yet. */
 export async function overGrpc(run: Loader): Promise<readonly Row[]> {
-  const memory = await inMemory(run, grpcVerify);
+  const memory = await inMemory(run, grpcVerify, { ...HTTP2_FLOOR, ...GRPC_JS });
   const folder = await mkdtemp(join(tmpdir(), "clavis-bench-"));
-  const postgres = await contest(run, grpcVerify, {
+  const postgres = await contest(run, grpcVerify, HTTP2_FLOOR, {
     lean: () => startService("servers/postgres-server.ts", "lean", join(folder, "lean")),
     stock: () => startService("servers/postgres-server.ts", "stock", join(folder, "stock")),
   });
@@ -43,8 +45,8 @@ export async function overGrpc(run: Loader): Promise<readonly Row[]> {
 
 /** S2: Verify over HTTP/1.1. */
 export async function overHttp1(run: Loader): Promise<readonly Row[]> {
-  const binary = await inMemory(run, connectBinary);
-  const json = await inMemory(run, connectJson);
+  const binary = await inMemory(run, connectBinary, HTTP1_FLOOR);
+  const json = await inMemory(run, connectJson, HTTP1_FLOOR);
   const row = "S2";
   const inBinary = "Connect Verify, binary, HTTP/1.1, keys in memory";
   const inJson = "Connect Verify, JSON, HTTP/1.1, keys in memory";
@@ -73,35 +75,45 @@ export async function batches(run: Loader): Promise<readonly Row[]> {
 
 type Start = () => Promise<Service>;
 
-function inMemory(run: Loader, speech: Speech) {
-  return contest(run, speech, {
+/** The program of each. */
+type Floors = { readonly floor: string } & Readonly<Record<string, string>>;
+
+function inMemory(run: Loader, speech: Speech, floors: Floors) {
+  return contest(run, speech, floors, {
     lean: () => startService("servers/verify-server.ts", "lean"),
     stock: () => startService("servers/verify-server.ts", "stock"),
   });
 }
 
-/** The floor, which answers as much as the first contestant does, and these. */
+/** The floors, which answer as much as the first service does, and the services. */
 async function contest<Name extends string>(
   run: Loader,
   speech: Speech,
+  floors: Floors,
   starts: Readonly<Record<Name, Start>>,
 ): Promise<Record<Name | "floor", number>> {
   await using stack = new AsyncDisposableStack();
-  const loads: [name: string, load: Load, answer: Buffer][] = [];
+  const services: [name: string, load: Load][] = [];
+  let message = "";
   for (const [name, start] of Object.entries<Start>(starts)) {
     const { url, work } = stack.use(await start());
     const load = speech.load(url, work);
     const answer = await askOnce(load);
     mustBeValid(speech.verdicts(answer), 1);
-    loads.push([name, load, answer]);
+    message ||= (load.http === 2 ? answer.subarray(5) : answer).toString("hex");
+    services.push([name, load]);
   }
-  const [first] = loads;
-  if (first === undefined) throw new Error("nobody takes part");
-  const [, load, answer] = first;
-  const message = load.http === 2 ? answer.subarray(5) : answer;
-  const floor = stack.use(await startFloor(FLOOR[load.http], message.toString("hex")));
-  const atFloor = { ...load, url: `${floor.url}${new URL(load.url).pathname}` };
-  const turns = loads.map(([name, one]): [string, Turn] => [name, (seconds) => run(one, seconds)]);
-  const rates = await compete({ floor: (seconds) => run(atFloor, seconds), ...Object.fromEntries(turns) });
-  return rates as Record<Name | "floor", number>;
+  const [, like] = services[0] as [string, Load];
+  const constant: [name: string, load: Load][] = [];
+  for (const [name, program] of Object.entries(floors)) {
+    const { url } = stack.use(await startFloor(program, message));
+    const load = { ...like, url: `${url}${new URL(like.url).pathname}` };
+    mustBeValid(speech.verdicts(await askOnce(load)), 1);
+    constant.push([name, load]);
+  }
+  const turns = [...constant, ...services].map(([name, load]): [string, Turn] => [
+    name,
+    (seconds) => run(load, seconds),
+  ]);
+  return (await compete(Object.fromEntries(turns))) as Record<Name | "floor", number>;
 }
