@@ -129,6 +129,14 @@ describe("a failed attempt", () => {
     expect(link.sent).toHaveLength(1);
   });
 
+  it("is not made again, but left to the caller, where the service wants to be asked less", async () => {
+    const flooded = serviceError(Code.ResourceExhausted, "TOO_MANY_UNKNOWN_SECRETS", { retryAfterMs: 1000 });
+    const { link, clavis } = aClient([flooded]);
+    const error = await failureOf(clavis.verify({ secret, keyspaceId }));
+    expect(error).toMatchObject({ reason: "TOO_MANY_UNKNOWN_SECRETS", retryAfterMs: 1000, retryable: true });
+    expect(link.sent).toHaveLength(1);
+  });
+
   it("is not made again once half of many calls fail, until calls succeed", async () => {
     const down = Array<Step>(5 + 4).fill(noConnection());
     const { link, clavis, run } = aClient([...down, ...Array<Step>(60).fill({ key }), noConnection(), { key }]);

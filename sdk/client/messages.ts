@@ -27,7 +27,7 @@ export type {
   RotateKeyResponse,
   UpdateKeyResponse,
 } from "../gen/clavis/v1/key_service_pb.ts";
-export { type Keyspace, KeyspaceSchema } from "../gen/clavis/v1/keyspace_pb.ts";
+export { type Keyspace, KeyspaceSchema, RevocationMode, RevocationModeSchema } from "../gen/clavis/v1/keyspace_pb.ts";
 export type {
   CreateKeyspaceResponse,
   DeleteKeyspaceResponse,

@@ -23,8 +23,8 @@ describe("retryDelayMs", () => {
     ["it would come after the deadline", { remainingMs: 50 }],
     ["the status is another", { error: anError({ code: "ABORTED" }) }],
     [
-      "the service asks for patience with something else",
-      { error: anError({ code: "RESOURCE_EXHAUSTED", retryAfterMs: 1 }) },
+      "the service is asked about too many unknown secrets",
+      { error: anError({ reason: "TOO_MANY_UNKNOWN_SECRETS", code: "RESOURCE_EXHAUSTED", retryAfterMs: 1 }) },
     ],
   ])("gives none when %s", (_, failure) => {
     expect(retryDelayMs(aFailure({}))).toBe(50);

@@ -24,7 +24,7 @@ export interface FailedAttempt {
  * How long to wait before the next attempt, in milliseconds, or undefined if there should be none: exponential backoff
  * with full jitter, so that the callers of a service that comes back do not all arrive at once, after whatever time the
  * service has asked for. None if that would be after the deadline. Only UNAVAILABLE is retried; ABORTED is not, since
- * its etag will not come back.
+ * its etag will not come back, nor is RESOURCE_EXHAUSTED: whoever floods the service is not to do so three times over.
  */
 export function retryDelayMs(failed: FailedAttempt): number | undefined {
   const { attempt, attemptsMax, repeatable, error, remainingMs, random } = failed;

@@ -34,11 +34,21 @@ describe("a guard", () => {
       ownerId: "customer-7",
       displayName: "billing",
       expireTime,
+      degraded: false,
     });
     expect(apiKey).toMatchObject({ permissions: ["documents.*"], metadata: { plan: "pro" } });
     expect([apiKey.has("documents.read"), apiKey.has("billing.read")]).toEqual([true, false]);
     expect(JSON.stringify(apiKey)).not.toContain(secret);
     expect(decision.verdict).toEqual({ admitted: true, outcome: "VALID", apiKey, error: undefined });
+  });
+
+  it("admits a key that the service knows from before, and says so", async () => {
+    const { clavis } = aVerifier({ ...valid, degraded: true });
+    expect(await check({ clavis })).toMatchObject({
+      admitted: true,
+      apiKey: { degraded: true },
+      verdict: { outcome: "VALID", apiKey: { degraded: true } },
+    });
   });
 
   it("asks for all that it was told to", async () => {
@@ -81,6 +91,21 @@ describe("a guard", () => {
   ])("answers 503, never 401, when asking ends in %s", async (_, verify) => {
     const decision = await check({ clavis: { verify: async () => verify() } });
     expect(decision).toMatchObject({ admitted: false, response: { status: 503 }, verdict: { outcome: undefined } });
+  });
+
+  it("passes on how long to wait when the service knows of too many unknown secrets, and blames nobody for it", async () => {
+    const flooded = {
+      reason: "TOO_MANY_UNKNOWN_SECRETS",
+      code: "RESOURCE_EXHAUSTED",
+      message: "later",
+      retryable: true,
+      retryAfterMs: 2_500,
+    } as const;
+    const decision = await check({ clavis: { verify: async () => fail(new ClavisError(flooded)) } });
+    expect(decision).toMatchObject({
+      response: { status: 503, headers: { "retry-after": "3" } },
+      verdict: { outcome: undefined, error: { reason: "TOO_MANY_UNKNOWN_SECRETS" } },
+    });
   });
 
   it("answers 503 when a valid verdict has no key", async () => {

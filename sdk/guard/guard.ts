@@ -69,7 +69,7 @@ export function createGuard(options: GuardOptions): Guard {
       { signal },
     );
     const outcome = outcomeName(answer.outcome);
-    const apiKey = answer.key && apiKeyFrom(answer.key);
+    const apiKey = answer.key && apiKeyFrom(answer.key, answer);
     const refusal = refusalFor(answer.outcome, answer.missingPermissions);
     if (refusal !== undefined) return refused(refusal, { admitted: false, outcome, apiKey, error: undefined });
     if (apiKey === undefined) throw withoutKey();

@@ -48,7 +48,7 @@ describe("the package", () => {
   it("type-checks where it is used in Node, under all strictness", async () => {
     const names = [...snippets().keys()].filter((name) => name !== "page.ts");
     const strictest = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
-    expect(names).toEqual(["issue.ts", "server.ts", "change.ts"]);
+    expect(names).toEqual(["issue.ts", "server.ts", "strict.ts", "change.ts"]);
     expect(await project.check(names, { ...node, ...strictest })).toBe("");
   });
 
@@ -91,6 +91,11 @@ describe("the README's", () => {
     } finally {
       server.kill();
     }
+  });
+
+  it("keyspace becomes strict", async () => {
+    const { keyspaceId } = await aKey();
+    expect(await runToEnd("strict.ts", { KEYSPACE_ID: keyspaceId })).toBe("true\n");
   });
 
   it("changes are made", async () => {

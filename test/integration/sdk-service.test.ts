@@ -5,6 +5,7 @@ import {
   createClavis,
   KeyState,
   Outcome,
+  RevocationMode,
   RevokeReason,
   timestampDate,
   timestampMs,
@@ -36,6 +37,10 @@ describe("keyspaces", () => {
     expect(updated.keyspace.maxTtl).toBeUndefined();
     const stale = clavis.keyspaces.update(keyspace.id, { displayName: "C" }, { etag: keyspace.etag });
     await expect(stale).rejects.toMatchObject({ reason: "ETAG_MISMATCH", code: "ABORTED", retryable: false });
+    const { keyspace: strict } = await clavis.keyspaces.update(keyspace.id, { revocationMode: RevocationMode.STRICT });
+    const { AVAILABLE, STRICT } = RevocationMode;
+    const modes = [keyspace, updated.keyspace, strict].map(({ revocationMode }) => revocationMode);
+    expect(modes).toEqual([AVAILABLE, AVAILABLE, STRICT]);
     await clavis.keyspaces.delete(keyspace.id);
     await expect(clavis.keyspaces.get(keyspace.id)).rejects.toMatchObject({ reason: "KEYSPACE_NOT_FOUND" });
   });
