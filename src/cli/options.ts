@@ -75,12 +75,17 @@ export function jsonOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser(toJsonObject);
 }
 
-/** What is to be based on a version that was read, and how long to wait for it to hold everywhere. */
+/** What a change is to be based on, and how long to wait for it to hold everywhere. */
 export function addChangeOptions(command: Command, { waits = true } = {}): Command {
   command.option("--etag <etag>", "fail if somebody else has changed it since");
-  if (waits)
-    command.addOption(spanOption("--max-wait <span>", "how long to wait until it holds everywhere (default: 2s)"));
+  if (waits) command.addOption(maxWaitOption());
   return command;
+}
+
+export function maxWaitOption(): Option {
+  const description =
+    "how long to wait until every replica goes by it; then it says from when on they do (default: 2s)";
+  return spanOption("--max-wait <span>", description);
 }
 
 export interface ChangeOptions {

@@ -1,8 +1,10 @@
 import type { Pages, Timestamp } from "@clavis/sdk";
+import { systemClock } from "../time.ts";
+import { holdsFrom } from "./holds-from.ts";
 import { jsonLine } from "./json.ts";
 import { type Cell, createTable, renderPairs } from "./table.ts";
 import { createPaint, type Terminal, write } from "./terminal.ts";
-import { type Field, time, type View } from "./views.ts";
+import type { Field, View } from "./views.ts";
 
 /** `table` for people, `json` for programs, `secret` for the new secret and nothing else. */
 export type Format = "table" | "json" | "secret";
@@ -43,7 +45,7 @@ export function createOutput({ stdout, stderr }: Terminal, format: Format): Outp
       const cell = cellOf(field, item);
       return cell.text === "" ? [] : [[field.name, cell]];
     });
-    if (effectiveTime !== undefined) pairs.push(["holds from", { text: time(effectiveTime) }]);
+    if (effectiveTime !== undefined) pairs.push(["holds from", holdsFrom(effectiveTime, systemClock())]);
     return renderPairs(pairs, paint);
   }
 

@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { EventSchema, KeySchema, KeyState, KeyspaceSchema, TenantSchema } from "@clavis/sdk";
+import { EventSchema, KeySchema, KeyState, KeyspaceSchema, TenantSchema, VerifyResponseSchema } from "@clavis/sdk";
 import { describe, expect, it } from "vitest";
 import { createTable } from "./table.ts";
 import { widthOf } from "./text.ts";
-import { eventView, keyspaceView, keyView, tenantView, type View } from "./views.ts";
+import { eventView, keyspaceView, keyView, tenantView, type View, verdictView } from "./views.ts";
 
 const idOf = (kind: string) => `${kind}_01JD9Z6Q8R5T7V9X1B3D5F7H9K`;
 const now = timestampFromDate(new Date("2026-11-23T10:00:00.123Z"));
@@ -68,6 +68,15 @@ it("leaves a masked secret out rather than cutting it", () => {
     expect(row.includes(long.maskedSecret)).toBe(titles.includes("secret"));
   }
   expect(tableOf(keyView, long, 200)[1]).toContain(long.maskedSecret);
+});
+
+it("tells a verdict from memory from others", () => {
+  const texts = (degraded: boolean) =>
+    verdictView
+      .filter(({ name }) => name === "degraded")
+      .map(({ of }) => of(create(VerifyResponseSchema, { degraded })));
+  expect(texts(true)).toEqual(["Postgres did not answer: this was known up to 60 s ago"]);
+  expect(texts(false)).toEqual([""]);
 });
 
 it("has every column where there is no terminal", () => {

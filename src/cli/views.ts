@@ -9,6 +9,7 @@ import {
   type Keyspace,
   Outcome,
   OutcomeSchema,
+  RevocationModeSchema,
   RevokeReasonSchema,
   type Target,
   type Tenant,
@@ -38,6 +39,7 @@ export type View<T> = readonly Field<T>[];
 
 export const states = enumWords(KeyStateSchema);
 export const revokeReasons = enumWords(RevokeReasonSchema);
+export const revocationModes = enumWords(RevocationModeSchema);
 const outcomes = enumWords(OutcomeSchema);
 
 export const keyView: View<Key> = [
@@ -80,6 +82,7 @@ export const keyspaceView: View<Keyspace> = [
   { name: "default ttl", of: ({ defaultTtl }) => span(defaultTtl), column: "fixed", spare: 4 },
   { name: "max ttl", of: ({ maxTtl }) => span(maxTtl), column: "fixed", spare: 2 },
   { name: "grants", of: ({ grantablePermissions }) => grantablePermissions.join(" "), column: "elastic", spare: 3 },
+  { name: "revocation mode", of: ({ revocationMode }) => revocationModes.wordOf(revocationMode) },
   { name: "note", of: keyspaceNote, column: "fixed", spare: 1, tone: ({ disabled }) => (disabled ? "wary" : "quiet") },
   { name: "created", of: ({ createTime }) => time(createTime) },
   { name: "updated", of: ({ updateTime }) => time(updateTime) },
@@ -120,6 +123,7 @@ export const verdictView: View<VerifyResponse> = [
   { name: "permissions", of: ({ key }) => key?.permissions.join(" ") ?? "" },
   { name: "metadata", of: ({ key }) => jsonText(key?.metadata) },
   { name: "expires", of: ({ key }) => time(key?.expireTime) },
+  { name: "degraded", of: degradedNote, tone: () => "wary" },
   { name: "secret stops", of: ({ key }) => time(key?.secretStopTime), tone: () => "wary" },
 ];
 
@@ -135,6 +139,10 @@ function span(duration: Duration | undefined): string {
 function keyspaceNote({ management, disabled }: Keyspace): string {
   if (management) return "management keys";
   return disabled ? "disabled" : "";
+}
+
+function degradedNote({ degraded }: VerifyResponse): string {
+  return degraded ? "Postgres did not answer: this was known up to 60 s ago" : "";
 }
 
 /** An id says by itself what it is of. */

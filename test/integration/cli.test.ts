@@ -6,6 +6,7 @@ import { createClavis } from "@clavis/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCommand } from "../harness/clavis-command.ts";
 import { openTestService, type TestService, type TestTenant } from "../harness/service.ts";
+import { openSql } from "../harness/sql.ts";
 import { openTemporaryFolder, type TemporaryFolder } from "../harness/temporary-folder.ts";
 
 let service: TestService;
@@ -222,6 +223,36 @@ describe("keys revoke-many", () => {
   });
 });
 
+describe("keyspaces", () => {
+  it("say what goes first while Postgres is away", async () => {
+    const terms = ["--display-name", "Modes", "--prefix", "modes"];
+    const made = await json("keyspaces", "create", ...terms, "--revocation-mode", "strict");
+    expect(made.keyspace.revocationMode).toBe("REVOCATION_MODE_STRICT");
+    expect((await clavis(["keyspaces", "get", "modes"])).stdout).toMatch(/^revocation mode +strict$/m);
+    const updated = await clavis(["keyspaces", "update", "modes", "--revocation-mode", "available"]);
+    expect(updated.stdout).toMatch(/^revocation mode +available$/m);
+  });
+});
+
+describe("a replica that does not answer", () => {
+  it("lets what is taken away hold later, and people are told from when on", async () => {
+    await using sql = await openSql(service.database.adminUrl);
+    await using client = createClavis({ baseUrl: service.url, token: tenant.token });
+    const keyspaceId = await newKeyspace("frozen");
+    const { key } = await client.keys.create({ keyspaceId, displayName: "CI" });
+    await client.keys.create({ keyspaceId, displayName: "CI" });
+    await sql.query("insert into clavis.members (member_id) values (gen_random_uuid())");
+    try {
+      const one = await clavis(["keys", "revoke", key.id, "--max-wait", "0s"]);
+      expect(one.stdout).toMatch(/^holds from +[-\dT:]+Z, in 1m\ds: until then what was before may count$/m);
+      const many = await clavis(["keys", "revoke-many", "--keyspace", "frozen", "--all", "--max-wait", "0s"]);
+      expect(many.stderr).toMatch(/^1 are revoked\.\nThat holds from [-\dT:]+Z, in 1m\ds: until then /m);
+    } finally {
+      await sql.query("delete from clavis.members where applied_snapshot is null");
+    }
+  });
+});
+
 describe("tenants", () => {
   it("are the operator's, whose credential may come from a file", async () => {
     const keyFile = join(folder.path, "operator");
@@ -261,6 +292,7 @@ describe("a failure", () => {
       ["keys", "get"],
       ["keys", "update", "key_1", "--etag", "1"],
       ["keyspaces", "update", "acme_live"],
+      ["keyspaces", "update", "acme_live", "--revocation-mode", "lenient"],
       ["tenants", "update", "ten_1"],
     ]) {
       expect(await clavis(args, { env })).toMatchObject({

@@ -1,8 +1,10 @@
-import type { RevokeReason, Span } from "@clavis/sdk";
+import { type RevokeReason, type Span, type Timestamp, timestampMs } from "@clavis/sdk";
 import type { Command } from "commander";
+import { systemClock } from "../../time.ts";
 import { usageFailure } from "../command-failure.ts";
 import { findKeyspace } from "../find-keyspace.ts";
-import { addChangeOptions, addCommand, type ChangeOptions, enumOption, pick, spanOption } from "../options.ts";
+import { holdsFrom } from "../holds-from.ts";
+import { addChangeOptions, addCommand, type ChangeOptions, enumOption, maxWaitOption, pick } from "../options.ts";
 import { type SessionOptions, withSession } from "../session.ts";
 import type { Terminal } from "../terminal.ts";
 import { keyView, revokeReasons } from "../views.ts";
@@ -51,7 +53,7 @@ export function addRevokeOptions(command: Command): Command {
   return command
     .addOption(enumOption("--reason <reason>", "why", revokeReasons))
     .option("--reason-text <text>", "why, in words")
-    .addOption(spanOption("--max-wait <span>", "how long to wait until it holds everywhere (default: 2s)"))
+    .addOption(maxWaitOption())
     .option(...FORCE);
 }
 
@@ -64,13 +66,21 @@ async function revokeMany(terminal: Terminal, options: RevokeMany): Promise<void
     const keyspaceId = await findKeyspace(clavis, options.keyspace);
     const request = { keyspaceId, filter, ...pick(options, "reason", "reasonText", "maxWait", "force", "dryRun") };
     let count = 0;
+    let effectiveTime: Timestamp | undefined;
     for (let pageToken = ""; ; ) {
       const answer = await clavis.keys.batchRevoke({ ...request, pageToken });
       count += answer.keyIds.length;
+      effectiveTime = laterOf(effectiveTime, answer.effectiveTime);
       await output.lines(answer.keyIds, answer);
       pageToken = answer.nextPageToken;
       if (pageToken === "") break;
     }
     output.note(options.dryRun === true ? `${count} would be revoked.` : `${count} are revoked.`);
+    if (effectiveTime !== undefined) output.note(`That holds from ${holdsFrom(effectiveTime, systemClock()).text}.`);
   });
+}
+
+function laterOf(one: Timestamp | undefined, other: Timestamp | undefined): Timestamp | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return timestampMs(one) > timestampMs(other) ? one : other;
 }

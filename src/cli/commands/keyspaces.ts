@@ -1,10 +1,11 @@
 import type { CreateKeyspaceInput, KeyspaceChanges } from "@clavis/sdk";
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { findKeyspace } from "../find-keyspace.ts";
 import {
   addChangeOptions,
   addCommand,
   type ChangeOptions,
+  enumOption,
   limitOption,
   listOption,
   needChange,
@@ -13,9 +14,10 @@ import {
 } from "../options.ts";
 import { type SessionOptions, withSession } from "../session.ts";
 import type { Terminal } from "../terminal.ts";
-import { keyspaceView } from "../views.ts";
+import { keyspaceView, revocationModes } from "../views.ts";
 
-type Create = SessionOptions & Pick<CreateKeyspaceInput, "displayName" | "prefix" | "defaultTtl" | "maxTtl"> & Grants;
+type Create = SessionOptions & Terms & Grants;
+type Terms = Pick<CreateKeyspaceInput, "displayName" | "prefix" | "defaultTtl" | "maxTtl" | "revocationMode">;
 type Grants = { readonly grant?: readonly string[] };
 type Update = SessionOptions & ChangeOptions & Grants & KeyspaceChanges & { readonly clear?: readonly string[] };
 
@@ -35,9 +37,10 @@ export function addKeyspaces(program: Command, terminal: Terminal): void {
     .addOption(spanOption("--default-ttl <span>", "the lifetime of keys that ask for none"))
     .addOption(spanOption("--max-ttl <span>", "the longest lifetime of a key"))
     .addOption(listOption("--grant <permission>", "a permission that keys may be given, again for more (default: any)"))
+    .addOption(revocationModeOption())
     .action((options: Create) =>
       withSession(terminal, "management", options, async ({ clavis, output }) => {
-        const terms = pick(options, "displayName", "prefix", "defaultTtl", "maxTtl");
+        const terms = pick(options, "displayName", "prefix", "defaultTtl", "maxTtl", "revocationMode");
         const answer = await clavis.keyspaces.create({ ...terms, grantablePermissions: options.grant });
         await output.answer(keyspaceView, answer.keyspace, answer);
       }),
@@ -65,13 +68,14 @@ export function addKeyspaces(program: Command, terminal: Terminal): void {
     .addOption(spanOption("--default-ttl <span>", "the lifetime of keys that ask for none"))
     .addOption(spanOption("--max-ttl <span>", "the longest lifetime of a key"))
     .addOption(listOption("--grant <permission>", "all permissions that keys may be given, again for each"))
+    .addOption(revocationModeOption())
     .option("--disabled", "refuse every key of it")
     .option("--no-disabled", "let its keys be used again")
     .addOption(listOption("--clear <what>", "take away what it has", Object.keys(cleared)));
   addChangeOptions(update).action((keyspace: string, options: Update) =>
     withSession(terminal, "management", options, async ({ clavis, output }) => {
       const changes: KeyspaceChanges = {
-        ...pick(options, "displayName", "prefix", "defaultTtl", "maxTtl", "disabled"),
+        ...pick(options, "displayName", "prefix", "defaultTtl", "maxTtl", "revocationMode", "disabled"),
         grantablePermissions: options.grant,
         ...clearedBy(options.clear),
       };
@@ -89,6 +93,11 @@ export function addKeyspaces(program: Command, terminal: Terminal): void {
       await output.done(`${id} is deleted.`, await clavis.keyspaces.delete(id, pick(options, "etag")));
     }),
   );
+}
+
+function revocationModeOption(): Option {
+  const description = "what goes first while Postgres is away, keys that were fine or that revoked ones are refused";
+  return enumOption("--revocation-mode <mode>", description, revocationModes);
 }
 
 function clearedBy(names: readonly string[] = []): KeyspaceChanges {
