@@ -1,6 +1,7 @@
+import type { Effects } from "./changes/effect.ts";
 import { type Bulletin, noBulletin } from "./coherence/bulletin.ts";
 import type { ClockReading } from "./coherence/clocks.ts";
-import { type Replica, startReplica } from "./coherence/replica.ts";
+import { startReplica } from "./coherence/replica.ts";
 import type { Rules } from "./coherence/rules.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -10,16 +11,20 @@ import { createSecretStore } from "./postgres/secret-store.ts";
 import { random } from "./random.ts";
 import type { Secret } from "./secret.ts";
 import { type Clock, monotonicMs, SECOND_MS, systemClock } from "./time.ts";
+import { createBurial } from "./verify/burial.ts";
 import { createCachedSource, LOOKUP_CONNECTIONS } from "./verify/cached-source.ts";
 import type { RecordSource } from "./verify/record-source.ts";
 import { createSecretCache } from "./verify/secret-cache.ts";
 import type { SharedCache } from "./verify/shared-cache.ts";
+import { startStaleCheck } from "./verify/stale-check.ts";
 import { createUnknownBudget } from "./verify/unknown-budget.ts";
 
 /** What verdicts rest on, and when changes hold for them. */
 export interface Caching extends AsyncDisposable {
   readonly source: RecordSource;
-  readonly replica: Replica;
+  readonly effects: Effects;
+  /** This process's rows among the members. */
+  readonly memberIds: () => readonly string[];
   /** The connections that verdicts have to themselves. */
   readonly lookups: ReturnType<typeof openPool>;
 }
@@ -29,7 +34,7 @@ interface Parts {
   readonly clock: Clock;
   readonly rules: Rules;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "answered" | "polled" | "tookEffect" | "clockAhead" | "observeCache">;
+  readonly metrics: Pick<Metrics, "answered" | "compared" | "polled" | "tookEffect" | "clockAhead" | "observeCache">;
   readonly cacheBytes: number;
   /** What the replicas share, where there is a Redis. */
   readonly redis: { readonly shared: SharedCache; readonly bulletin: Bulletin } | undefined;
@@ -75,6 +80,7 @@ export async function openCaching(parts: Parts): Promise<Caching> {
   stack.defer(() => feed.end());
 
   const cache = createSecretCache({ bytesMax: cacheBytes, clock, monotonicMs, random });
+  const secrets = createSecretStore(lookups);
   const replica = stack.use(
     startReplica({
       store: createCoherenceStore(feed),
@@ -87,7 +93,7 @@ export async function openCaching(parts: Parts): Promise<Caching> {
       events: {
         onAnew: () => cache.clear(),
         onNews: () => cache.forgetUnknown(),
-        onChanges() {},
+        onChanges: (changes) => burial?.observe(replica.timeline, changes),
         onClock(aheadMs) {
           metrics.clockAhead(aheadMs);
           onClock(aheadMs);
@@ -97,9 +103,20 @@ export async function openCaching(parts: Parts): Promise<Caching> {
       },
     }),
   );
+  const burial = redis && createBurial({ effects: replica.effects, store: secrets, shared: redis.shared });
+  stack.use(
+    startStaleCheck({
+      cache,
+      store: secrets,
+      replica,
+      clock,
+      log,
+      onCompared: (comparison) => metrics.compared(comparison),
+    }),
+  );
   metrics.observeCache({ entries: () => cache.size, bytes: () => cache.bytes, leased: () => replica.leased() });
   const source = createCachedSource({
-    store: createSecretStore(lookups),
+    store: secrets,
     cache,
     shared: redis?.shared,
     replica,
@@ -109,5 +126,11 @@ export async function openCaching(parts: Parts): Promise<Caching> {
     onAnswer: (layer) => metrics.answered(layer),
   });
   const kept = stack.move();
-  return { source, replica, lookups, [Symbol.asyncDispose]: async () => kept.disposeAsync() };
+  return {
+    source,
+    effects: burial?.effects ?? replica.effects,
+    memberIds: () => replica.memberIds,
+    lookups,
+    [Symbol.asyncDispose]: async () => kept.disposeAsync(),
+  };
 }

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Manner } from "./coherence/pending-effects.ts";
 import { SECOND_MS } from "./time.ts";
 import type { Layer } from "./verify/cached-source.ts";
+import type { Comparison } from "./verify/stale-check.ts";
 
 /** What the service counts of itself. Labels have few values, and none comes from a caller. */
 export interface Metrics {
@@ -15,6 +16,8 @@ export interface Metrics {
   polled(ok: boolean): void;
   /** What takes rights away was waited for. */
   tookEffect(manner: Manner, seconds: number): void;
+  /** A sample of the cache was compared with Postgres. */
+  compared(comparison: Comparison): void;
   /** How far Postgres's clock is ahead of this process's, at least. */
   clockAhead(ms: number): void;
   /** By their names. */
@@ -94,6 +97,17 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
     aggregator: "max",
     registers,
   });
+  const comparisons = new Counter({
+    name: "clavis_cache_checks_total",
+    help: "Samples of the cache that were compared with Postgres, by how they came out.",
+    labelNames: ["result"],
+    registers,
+  });
+  const staleAdmissions = new Counter({
+    name: "clavis_stale_admissions_total",
+    help: "Samples that the cache would have let in although Postgres had refused them for longer than any lease. Never grows.",
+    registers,
+  });
   const connections = new Gauge({
     name: "clavis_postgres_connections",
     help: "Connections to Postgres, and calls that wait for one.",
@@ -125,6 +139,10 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
     answered: (layer) => lookups.inc({ layer }),
     polled: (ok) => polls.inc({ result: ok ? "ok" : "failed" }),
     tookEffect: (manner, seconds) => effects.observe({ manner }, seconds),
+    compared(comparison) {
+      comparisons.inc({ result: comparison });
+      if (comparison === "stale") staleAdmissions.inc();
+    },
     clockAhead: (ms) => clockAhead.set(ms / SECOND_MS),
     observePools(named) {
       pools = named;

@@ -5,11 +5,14 @@ export interface ReadinessSwitch {
   /** Resolves when `ready` may have changed, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>;
   setWritable(writable: boolean): void;
+  /** Whether this machine's clock can be gone by. */
+  setClockSound(sound: boolean): void;
   drain(): void;
 }
 
 export function createReadiness(writable: boolean): ReadinessSwitch {
   let draining = false;
+  let clockSound = true;
   let next = Promise.withResolvers<void>();
 
   function change(): void {
@@ -18,7 +21,7 @@ export function createReadiness(writable: boolean): ReadinessSwitch {
   }
 
   return {
-    ready: () => writable && !draining,
+    ready: () => writable && clockSound && !draining,
     stopping: () => draining,
     async changed(signal) {
       const aborted = Promise.withResolvers<void>();
@@ -30,6 +33,11 @@ export function createReadiness(writable: boolean): ReadinessSwitch {
     setWritable(value) {
       if (value === writable) return;
       writable = value;
+      change();
+    },
+    setClockSound(sound) {
+      if (sound === clockSound) return;
+      clockSound = sound;
       change();
     },
     drain() {

@@ -6,6 +6,7 @@ import { openCaching } from "./caching.ts";
 import { createChangeService } from "./changes/change-service.ts";
 import { type Rules, soundRules } from "./coherence/rules.ts";
 import type { Config, TlsFiles } from "./config.ts";
+import { guardClock } from "./guarded-clock.ts";
 import { createClientAddress } from "./http/client-address.ts";
 import { corsHeadersFor, withCors } from "./http/cors.ts";
 import { openListener } from "./http/listener.ts";
@@ -48,6 +49,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly failed: Promise<Error>;
   readonly metrics: Pick<Metrics, "snapshot">;
   readonly readiness: Pick<ReadinessSwitch, "ready" | "changed">;
+  /** Its rows among the members: once the process is dead for longer than a lease, nobody has to wait for them. */
+  readonly memberIds: () => readonly string[];
 }
 
 export interface ServerOptions {
@@ -69,7 +72,9 @@ const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
 /** Starts the service. It answers as soon as this resolves. The only place where the parts are joined. */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const { log, clock = systemClock, leanPath = true, rules = soundRules } = options;
+  const { log, leanPath = true, rules = soundRules } = options;
+  const guarded = options.clock === undefined ? guardClock(systemClock, log) : undefined;
+  const clock = guarded?.clock ?? options.clock ?? systemClock;
   await using stack = new AsyncDisposableStack();
   const store = stack.use(options.store ?? (await openStore(config, { clock })));
   const url = store.url.reveal();
@@ -90,7 +95,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
   const metrics = createMetrics({ redisUp: redis && (() => redis.up()) });
   const readiness = createReadiness(true);
-  const { source, replica, lookups } = stack.use(
+  const { source, effects, memberIds, lookups } = stack.use(
     await openCaching({
       url: store.url,
       clock,
@@ -99,11 +104,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       metrics,
       cacheBytes: config.cacheBytes,
       redis: undefined,
-      onClock: () => {},
+      onClock(aheadMs) {
+        guarded?.compare(aheadMs);
+        readiness.setClockSound(guarded?.sound ?? true);
+      },
     }),
   );
   metrics.observePools({ changes: pool, lookups });
-  const changes = createChangeService({ transactor, sealer, effects: replica.effects, clock });
+  const changes = createChangeService({ transactor, sealer, effects, clock });
   const keys = createKeyService({ transactor, pageTokens, newId, newSecret, clock });
   const keyspaces = createKeyspaceService({ transactor, pageTokens, newId });
   const tenants = createTenantService({ transactor, keys, pageTokens, newId });
@@ -169,6 +177,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     failed: store.failed,
     metrics,
     readiness,
+    memberIds,
     async [Symbol.asyncDispose]() {
       await kept.disposeAsync();
     },

@@ -9,7 +9,7 @@ import { SECOND_MS } from "../time.ts";
 import type { KnownSecret } from "../verify/known-secret.ts";
 import { sharePermissions } from "../verify/permission-sets.ts";
 import type { SecretStore } from "../verify/secret-store.ts";
-import { fromDigest, fromUuid, toDigest } from "./columns.ts";
+import { fromDigest, fromUuid, toDigest, toUuid } from "./columns.ts";
 import { toFailure } from "./sqlstate.ts";
 
 /** What the read could see. The rest is null in the one row that there is when nothing was found. */
@@ -59,6 +59,14 @@ export function createSecretStore(pool: Pool): SecretStore {
       const position = positionOf(rows[0]);
       const found = Map.groupBy(rows.filter(isFound).map(fromRow), ({ digest }) => digest);
       return (digest) => ({ known: found.get(digest) ?? [], position });
+    },
+    async digestsOf(keyIds) {
+      const { rows } = await pool
+        .query<{ key_id: string; digest: Uint8Array }>("select * from clavis.digests_of($1::uuid[])", [
+          keyIds.map((keyId) => toUuid("key", keyId)),
+        ])
+        .catch((error: unknown) => Promise.reject(toFailure(error)));
+      return rows.map((row) => ({ keyId: fromUuid("key", row.key_id), digest: fromDigest(row.digest) }));
     },
   };
 }

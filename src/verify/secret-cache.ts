@@ -21,6 +21,7 @@ export interface SecretCache {
   keep(digest: string, reading: Reading, epoch: number): void;
   /** Whether Postgres said a moment ago that nobody knows it. */
   isUnknown(digest: string): boolean;
+  forget(digest: string): void;
   /** Somebody may have made known what nobody knew. */
   forgetUnknown(): void;
   clear(): void;
@@ -75,6 +76,7 @@ export function createSecretCache({ bytesMax, clock, monotonicMs, random }: Part
       const untilMs = unknown.get(digest);
       return untilMs !== undefined && monotonicMs() < untilMs;
     },
+    forget: (digest) => void known.delete(digest),
     forgetUnknown: () => unknown.clear(),
     clear() {
       known.clear();

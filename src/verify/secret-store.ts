@@ -8,4 +8,6 @@ export interface SecretStore {
    * where only a standby answers.
    */
   readAll(digests: readonly string[]): Promise<(digest: string) => Reading>;
+  /** The digests of these keys' secrets, each with its key. Throws STORE_UNAVAILABLE. */
+  digestsOf(keyIds: readonly string[]): Promise<readonly { readonly keyId: string; readonly digest: string }[]>;
 }

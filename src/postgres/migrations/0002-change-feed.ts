@@ -201,6 +201,11 @@ const statements = [
       order by k.create_time, k.key_id;
   end $$`,
 
+  // In: keys, of whichever tenant. Out: the digests of their secrets, for what else is kept of them to be dropped.
+  `create function clavis.digests_of(keys uuid[]) returns table (key_id uuid, digest bytea) language sql stable ${DEFINER} as $$
+    select s.key_id, s.digest from clavis.key_secrets s where s.key_id = any (keys)
+  $$`,
+
   `revoke all on all functions in schema clavis from public`,
   // No version before this one caches anything, so nobody trusts what was before.
   `select clavis.begin_timeline(true)`,
