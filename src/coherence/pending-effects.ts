@@ -37,6 +37,9 @@ interface Parts {
 /** For this replica to apply what it has committed itself: without the change feed for that long, it reads Postgres. */
 const OWN_WAIT_MS = SECOND_MS;
 
+/** Timers count whole milliseconds, and may so fire before the span has quite passed. */
+const TIMER_EARLY_MS = 1;
+
 export function createPendingEffects({ rules, monotonicMs, clock, onWaiting, onTaken }: Parts): PendingEffects {
   const all = new Set<Pending>();
   const own = new Map<() => void, ChangeId>();
@@ -65,7 +68,7 @@ export function createPendingEffects({ rules, monotonicMs, clock, onWaiting, onT
       const boundMs = rules.effectBoundMs(effect.mode);
       const { promise, resolve } = Promise.withResolvers<UnixMs>();
       const pending: Pending = { effect, sinceMs, settle };
-      const timer = setTimeout(giveUp, Math.min(maxWaitMs, boundMs));
+      const timer = setTimeout(giveUp, Math.min(maxWaitMs, boundMs + TIMER_EARLY_MS));
       all.add(pending);
       // Whoever has gone hears nothing any more, but the change stays committed.
       signal.addEventListener("abort", giveUp);

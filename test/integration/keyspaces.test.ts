@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
-import { durationMs, KeyState, type Keyspace, Outcome, timestampDate } from "@clavis/sdk";
+import { durationMs, KeyState, type Keyspace, Outcome, RevocationMode, timestampDate } from "@clavis/sdk";
 import { describe, expect, it } from "vitest";
 import { KeyspaceSchema } from "../../sdk/gen/clavis/v1/keyspace_pb.ts";
 import { KeyspaceService } from "../../sdk/gen/clavis/v1/keyspace_service_pb.ts";
@@ -20,6 +20,7 @@ describe("CreateKeyspace", () => {
       defaultTtl: { days: 30 },
       maxTtl: { days: 90 },
       grantablePermissions: ["documents.*", "billing.read"],
+      revocationMode: RevocationMode.STRICT,
     });
     expect(keyspace).toMatchObject({
       id: expect.stringMatching(/^ks_[0-7][0-9a-hjkmnp-tv-z]{25}$/),
@@ -29,6 +30,7 @@ describe("CreateKeyspace", () => {
       grantablePermissions: ["documents.*", "billing.read"],
       disabled: false,
       management: false,
+      revocationMode: RevocationMode.STRICT,
       etag: expect.stringMatching(/^".+"$/),
     });
     const { defaultTtl, maxTtl, createTime, updateTime } = keyspace;
@@ -40,6 +42,7 @@ describe("CreateKeyspace", () => {
   it("asks for no more than a name and a prefix", async () => {
     const { keyspace } = await home.clavis.keyspaces.create({ displayName: "x", prefix: "ab" });
     expect([keyspace.defaultTtl, keyspace.maxTtl, keyspace.grantablePermissions]).toEqual([undefined, undefined, []]);
+    expect(keyspace.revocationMode).toBe(RevocationMode.AVAILABLE);
   });
 
   it.each(["ab", "a1", "0x", "acme_live", `a${"b".repeat(31)}`, "clavisx", "my_clavis"])(
@@ -124,6 +127,7 @@ describe("UpdateKeyspace", () => {
     ["grantable_permissions", { grantablePermissions: ["a.*"] }],
     ["grantable_permissions, all of them gone", { grantablePermissions: [] }],
     ["disabled", { disabled: true }],
+    ["revocation_mode", { revocationMode: RevocationMode.STRICT }],
   ])("changes %s and nothing else", async (_, changes) => {
     const keyspace = await home.newKeyspace({ grantablePermissions: ["b"], maxTtl: { days: 1 } });
     time.advance(2);
@@ -219,6 +223,48 @@ describe("UpdateKeyspace", () => {
   });
 });
 
+describe("the revocation mode", () => {
+  const { AVAILABLE, STRICT, UNSPECIFIED } = RevocationMode;
+
+  it("goes from one to the other and back, told by lists and in the audit", async () => {
+    const { id } = await home.newKeyspace({ revocationMode: UNSPECIFIED });
+    const modes = [(await modeOf(id)).revocationMode];
+    for (const revocationMode of [STRICT, STRICT, AVAILABLE]) {
+      const { keyspace } = await home.clavis.keyspaces.update(id, { revocationMode });
+      expect(await modeOf(id)).toEqual(keyspace);
+      modes.push(keyspace.revocationMode);
+    }
+    expect(modes).toEqual([AVAILABLE, STRICT, STRICT, AVAILABLE]);
+    const { items } = await home.clavis.audit.list({ targetId: id, oldestFirst: true }).page();
+    const told = items.map(({ type, changedFields, after }) => {
+      const { case: kind, value } = after?.resource ?? {};
+      return [type, changedFields?.paths, kind === "keyspace" && value?.revocationMode];
+    });
+    expect(told).toEqual([
+      ["keyspace.created", [], AVAILABLE],
+      ["keyspace.updated", ["revocation_mode"], STRICT],
+      ["keyspace.updated", ["revocation_mode"], AVAILABLE],
+    ]);
+  });
+
+  it("is available where it is set back, and no number that the contract does not know", async () => {
+    const { id } = await home.newKeyspace({ revocationMode: STRICT });
+    expect(await updateRaw(id, {}, ["revocation_mode"])).toMatchObject({ revocationMode: AVAILABLE });
+    const unknown = 3 as RevocationMode;
+    const created = home.newKeyspace({ revocationMode: unknown });
+    await expect(created).rejects.toMatchObject({ violations: [{ field: "revocation_mode" }] });
+    const updated = home.clavis.keyspaces.update(id, { revocationMode: unknown });
+    await expect(updated).rejects.toMatchObject({ violations: [{ field: "keyspace.revocation_mode" }] });
+  });
+
+  async function modeOf(id: string): Promise<Keyspace> {
+    const { items } = await home.clavis.keyspaces.list().page();
+    const listed = items.find((keyspace) => keyspace.id === id);
+    expect((await home.clavis.keyspaces.get(id)).keyspace).toEqual(listed);
+    return listed as Keyspace;
+  }
+});
+
 describe("DeleteKeyspace", () => {
   it("refuses while there are live keys, and says how many", async () => {
     const { id } = await home.newKeyspace();
@@ -259,9 +305,12 @@ describe("the reserved keyspace", () => {
       management: true,
       prefix: "clavis_mgmt",
       grantablePermissions: ["clavis.*"],
+      revocationMode: RevocationMode.AVAILABLE,
     });
     const reserved = { reason: "KEYSPACE_RESERVED", code: "FAILED_PRECONDITION", facts: { keyspace_id: id } };
     await expect(home.clavis.keyspaces.update(id, { disabled: true })).rejects.toMatchObject(reserved);
+    const strict = { revocationMode: RevocationMode.STRICT };
+    await expect(home.clavis.keyspaces.update(id, strict)).rejects.toMatchObject(reserved);
     await expect(home.clavis.keyspaces.delete(id)).rejects.toMatchObject(reserved);
   });
 });
