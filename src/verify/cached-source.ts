@@ -29,8 +29,12 @@ interface Parts {
 const READS_MAX = 4;
 const BATCH_MAX = 500;
 
-/** For those who have asked for too much that nobody knows: one read at a time, and as many secrets wait for it. */
+/**
+ * For those who have asked for too much that nobody knows: one read at a time, with a rest after it, and no more secrets wait than
+ * it takes. So Postgres is asked about 5,000 of their secrets in a second at most.
+ */
 const SLOW_READS_MAX = 1;
+const SLOW_REST_MS = 100;
 const SLOW_WAITING_MAX = 500;
 const SLOW_RETRY_MS = SECOND_MS;
 const AWAY_RETRY_MS = SECOND_MS;
@@ -55,6 +59,7 @@ export function createCachedSource(parts: Parts): RecordSource {
     readMany,
     readsMax: SLOW_READS_MAX,
     batchMax: SLOW_WAITING_MAX,
+    restMs: SLOW_REST_MS,
     waitingMax: SLOW_WAITING_MAX,
     overflow: () => new DomainError({ reason: "TOO_MANY_UNKNOWN_SECRETS", retryAfterMs: SLOW_RETRY_MS }),
   });

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { gatherReads } from "./gathered-reads.ts";
 
 /** Reads that the test answers. */
-function scriptedReads(options: { waitingMax?: number } = {}) {
+function scriptedReads(options: { waitingMax?: number; readsMax?: number; restMs?: number } = {}) {
   const sent: { keys: readonly string[]; answer: PromiseWithResolvers<(key: string) => string> }[] = [];
   const reads = gatherReads<string>({
     readMany(keys) {
@@ -68,6 +68,23 @@ describe("gathered reads", () => {
     void reads.read("b");
     await expect(reads.read("c")).rejects.toThrow("too many");
     void reads.read("a");
+  });
+
+  it("rest after each read where they are told to", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    const { reads, sent, keys } = scriptedReads({ readsMax: 1, restMs: 100 });
+    void reads.read("a");
+    await turn();
+    void reads.read("b");
+    sent[0]?.answer.resolve(value);
+    await turn();
+    vi.advanceTimersByTime(99);
+    await turn();
+    expect(keys()).toEqual([["a"]]);
+    vi.advanceTimersByTime(1);
+    await turn();
+    expect(keys()).toEqual([["a"], ["b"]]);
+    vi.useRealTimers();
   });
 
   it("tell each of those who wait that a read failed, and go on", async () => {

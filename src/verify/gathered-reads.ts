@@ -15,6 +15,8 @@ interface Options<Value> {
   readonly readsMax: number;
   /** Keys in one read. */
   readonly batchMax: number;
+  /** How long to rest after each read, in milliseconds: with `batchMax` it bounds how many keys are read in a second. */
+  readonly restMs?: number;
   /** Keys that wait; without a limit where the callers are bounded by themselves. */
   readonly waitingMax?: number;
   readonly overflow?: () => Error;
@@ -22,7 +24,7 @@ interface Options<Value> {
 
 /** Reads all that is wanted in one turn of the event loop at once, and while `readsMax` reads are under way, all that comes meanwhile. */
 export function gatherReads<Value>(options: Options<Value>): GatheredReads<Value> {
-  const { readMany, readsMax, batchMax, waitingMax = Number.POSITIVE_INFINITY, overflow } = options;
+  const { readMany, readsMax, batchMax, restMs = 0, waitingMax = Number.POSITIVE_INFINITY, overflow } = options;
   let waiting = new Map<string, PromiseWithResolvers<Value>>();
   let reads = 0;
   let scheduled = false;
@@ -56,9 +58,14 @@ export function gatherReads<Value>(options: Options<Value>): GatheredReads<Value
     } catch (error) {
       for (const { reject } of batch.values()) reject(error);
     } finally {
-      reads -= 1;
-      schedule();
+      if (restMs === 0) finish();
+      else setTimeout(finish, restMs);
     }
+  }
+
+  function finish(): void {
+    reads -= 1;
+    schedule();
   }
 
   return {
