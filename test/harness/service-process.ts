@@ -29,9 +29,12 @@ const ADDRESS = /http:\/\/127\.0\.0\.1:\d+/;
 /** A busy machine takes its time. */
 const START_MS_MAX = 30_000;
 
-/** Starts `clavis serve` with `env` and resolves when it answers. */
-export async function startServiceProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  const service = launchService(env);
+/** Starts `clavis serve` with `env`, or what `argv` names instead, and resolves when it answers. */
+export async function startServiceProcess(
+  env: Readonly<Record<string, string>>,
+  argv: readonly string[] = [MAIN, "serve"],
+): Promise<ServiceProcess> {
+  const service = launchService(env, argv);
   const url = await until(
     "the service prints its address",
     () => {
@@ -45,12 +48,12 @@ export async function startServiceProcess(env: Readonly<Record<string, string>>)
 
 /** Starts `clavis serve` where it is expected to refuse, and resolves with how it ended. */
 export async function runServiceToItsEnd(env: Readonly<Record<string, string>>): Promise<Exit> {
-  await using service = launchService(env);
+  await using service = launchService(env, [MAIN, "serve"]);
   return await service.exited;
 }
 
-function launchService(env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [MAIN, "serve"], {
+function launchService(env: Readonly<Record<string, string>>, argv: readonly string[]) {
+  const child = spawn(process.execPath, argv, {
     env: { PATH: process.env.PATH ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

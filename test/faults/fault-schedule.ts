@@ -1,0 +1,119 @@
+/** Which faults come when, by a seed. What then happens is the machine's to decide. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Prng } from "../harness/prng.ts";
+import type { Node } from "./node.ts";
+import type { SharedRedis } from "./shared-redis.ts";
+
+export interface FaultParts {
+  readonly nodes: readonly Node[];
+  readonly redis: SharedRedis | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly counts: Map<string, number>;
+}
+
+type Fault = (node: Node, prng: Prng) => Promise<void>;
+
+/** Now and then there is time for all to be well again. */
+const GAP_MS_MIN = 600;
+const GAP_MS_MAX = 2_500;
+const CALM_SHARE = 0.2;
+const CALM_MS = 6_000;
+
+const FAULT_MS_MIN = 300;
+const FAULT_MS_MAX = 4_000;
+
+const nodeFaults: Readonly<Record<string, readonly [weight: number, fault: Fault]>> = {
+  SIGSTOP: [
+    4,
+    async (node, prng) => {
+      node.freeze();
+      await wait(prng);
+      node.thaw();
+    },
+  ],
+  "kill -9": [
+    1,
+    async (node) => {
+      await node.kill();
+      await node.start();
+    },
+  ],
+  "Postgres cut": [2, away("cut")],
+  "Postgres hung": [3, away("hang")],
+  // It wakes up to a Postgres that tells it nothing, with all that it knew before.
+  "SIGSTOP, Postgres hung": [
+    4,
+    async (node, prng) => {
+      node.disconnect("hang");
+      node.freeze();
+      await wait(prng);
+      node.thaw();
+      await delay(prng.below(FAULT_MS_MIN));
+      node.reconnect();
+    },
+  ],
+};
+
+function away(how: "cut" | "hang"): Fault {
+  return async (node, prng) => {
+    node.disconnect(how);
+    await wait(prng);
+    node.reconnect();
+  };
+}
+
+/** What happens to one replica after the other. */
+export async function runNodeFaults(prng: Prng, { nodes, say, signal, counts }: FaultParts): Promise<void> {
+  const faults = Object.entries(nodeFaults).flatMap(([name, [weight, fault]]) =>
+    Array.from({ length: weight }, () => ({ name, fault })),
+  );
+  while (await gap(prng, signal)) {
+    const { name, fault } = prng.pick(faults);
+    const node = prng.pick(nodes);
+    say(`${node.name}: ${name}`);
+    count(counts, name);
+    await fault(node, prng);
+  }
+}
+
+/** What happens to Redis, and to the replicas' connections to it. */
+export async function runRedisFaults(prng: Prng, { nodes, redis, say, signal, counts }: FaultParts): Promise<void> {
+  if (redis === undefined) return;
+  const faults: Readonly<Record<string, Fault>> = {
+    FLUSHALL: () => redis.flush(),
+    "Redis restarted": () => redis.restart(nodes),
+    "Redis cut": async ({ redis: wire }, own) => {
+      wire?.cut();
+      await wait(own);
+      wire?.restore();
+    },
+    "Redis hung": async ({ redis: wire }, own) => {
+      wire?.hang();
+      await wait(own);
+      wire?.restore();
+    },
+  };
+  while (await gap(prng, signal)) {
+    const name = prng.pick(Object.keys(faults));
+    const node = prng.pick(nodes);
+    say(`${node.name}: ${name}`);
+    count(counts, name);
+    await faults[name]?.(node, prng);
+  }
+}
+
+/** Whether there is still time for another fault after the pause. */
+async function gap(prng: Prng, signal: AbortSignal): Promise<boolean> {
+  const ms = prng.chance(CALM_SHARE) ? CALM_MS : GAP_MS_MIN + prng.below(GAP_MS_MAX - GAP_MS_MIN);
+  await delay(ms, undefined, { signal }).catch(() => {});
+  return !signal.aborted;
+}
+
+async function wait(prng: Prng): Promise<void> {
+  await delay(FAULT_MS_MIN + prng.below(FAULT_MS_MAX - FAULT_MS_MIN));
+}
+
+export function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
