@@ -23,6 +23,8 @@ import { createUnknownBudget } from "./verify/unknown-budget.ts";
 export interface Caching extends AsyncDisposable {
   readonly source: RecordSource;
   readonly effects: Effects;
+  /** Lets nobody wait for effects any longer: this process is about to end. */
+  readonly hurry: () => void;
   /** This process's rows among the members. */
   readonly memberIds: () => readonly string[];
   /** The connections that verdicts have to themselves. */
@@ -129,6 +131,7 @@ export async function openCaching(parts: Parts): Promise<Caching> {
   return {
     source,
     effects: burial?.effects ?? replica.effects,
+    hurry: () => replica.hurry(),
     memberIds: () => replica.memberIds,
     lookups,
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),

@@ -68,7 +68,7 @@ export interface ServerOptions {
 const CHANGE_WAIT_MS_MAX = 5 * SECOND_MS;
 
 /** What is under way at the end may take that long. Together with the drain delay it stays below the 25 s that a stop may take. */
-const DRAIN_GRACE_MS = 10 * SECOND_MS;
+export const DRAIN_GRACE_MS = 10 * SECOND_MS;
 
 /** Starts the service. It answers as soon as this resolves. The only place where the parts are joined. */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
@@ -95,7 +95,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const redis = config.redisUrl === undefined ? undefined : stack.use(openRedis(config.redisUrl, log));
   const metrics = createMetrics({ redisUp: redis && (() => redis.up()) });
   const readiness = createReadiness(true);
-  const { source, effects, memberIds, lookups } = stack.use(
+  const { source, effects, hurry, memberIds, lookups } = stack.use(
     await openCaching({
       url: store.url,
       clock,
@@ -166,6 +166,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   stack.defer(async () => {
     readiness.drain();
     await setTimeout(config.drainDelayMs);
+    hurry();
     await listener.close(DRAIN_GRACE_MS);
   });
 

@@ -11,7 +11,7 @@ export interface PendingEffects extends Effects {
   judge(roster: Roster, sentMs: number): void;
   /** Takes note of how far this replica has come. */
   follow(applied: Position): void;
-  /** Lets go of all, with the times that hold whatever happens. */
+  /** Lets go of all, and of all that comes from now on, with the times that hold whatever happens. */
   giveUp(): void;
 }
 
@@ -43,6 +43,7 @@ const TIMER_EARLY_MS = 1;
 export function createPendingEffects({ rules, monotonicMs, clock, onWaiting, onTaken }: Parts): PendingEffects {
   const all = new Set<Pending>();
   const own = new Map<() => void, ChangeId>();
+  let givenUp = false;
 
   return {
     get waiting() {
@@ -68,7 +69,7 @@ export function createPendingEffects({ rules, monotonicMs, clock, onWaiting, onT
       const boundMs = rules.effectBoundMs(effect.mode);
       const { promise, resolve } = Promise.withResolvers<UnixMs>();
       const pending: Pending = { effect, sinceMs, settle };
-      const timer = setTimeout(giveUp, Math.min(maxWaitMs, boundMs + TIMER_EARLY_MS));
+      const timer = setTimeout(giveUp, givenUp ? 0 : Math.min(maxWaitMs, boundMs + TIMER_EARLY_MS));
       all.add(pending);
       // Whoever has gone hears nothing any more, but the change stays committed.
       signal.addEventListener("abort", giveUp);
@@ -102,6 +103,7 @@ export function createPendingEffects({ rules, monotonicMs, clock, onWaiting, onT
     },
 
     giveUp() {
+      givenUp = true;
       for (const settle of own.keys()) settle();
       for (const { settle } of all) settle(false);
     },

@@ -34,6 +34,8 @@ export interface Replica extends AsyncDisposable {
   /** Whether a reading may be kept, or answer if it is kept. The answer stays the same while `epoch` does. */
   believes(record: ReadRecord): boolean;
   readonly effects: Effects;
+  /** Lets nobody wait for effects any longer: this process is about to end. */
+  hurry(): void;
   /** Its rows among the members. */
   readonly memberIds: readonly string[];
 }
@@ -282,6 +284,7 @@ export function startReplica(parts: Parts): Replica {
     },
     believes: (record) => horizon !== undefined && rules.believes(horizon, record),
     effects,
+    hurry: () => effects.giveUp(),
     get memberIds() {
       return member.ids;
     },
