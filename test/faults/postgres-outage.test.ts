@@ -71,7 +71,7 @@ describe.each(["cut off", "silent"] as const)("Postgres %s for a while", (how) =
       "both to be as before",
       async () => {
         const answers = await Promise.all([askAt(available), askAt(strict)]);
-        return answers.every(({ outcome, degraded }) => outcome === Outcome.VALID && !degraded);
+        return answers.every(({ outcome, degraded }) => outcome === Outcome.VALID && !degraded) && (await isLeased());
       },
       RECOVERY_MS_MAX,
     );
@@ -97,6 +97,12 @@ describe("while Postgres is away", () => {
     );
   });
 });
+
+/** Whether the cache may answer again, rather than Postgres alone. */
+async function isLeased(): Promise<boolean> {
+  const text = await (await fetch(`${service.operationsUrl}/metrics`)).text();
+  return /^clavis_cache_leased 1$/m.test(text);
+}
 
 interface Answer {
   readonly outcome: Outcome | string;
