@@ -6,10 +6,13 @@ export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-export function createLog(level: LogLevel, stream?: pino.DestinationStream): Log {
+/** What each line says of where it is from. */
+type LogBase = Readonly<Record<string, string | number>>;
+
+export function createLog(level: LogLevel, stream?: pino.DestinationStream, base: LogBase | null = null): Log {
   const options: pino.LoggerOptions = {
     level,
-    base: null,
+    base,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { error: describeError },

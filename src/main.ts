@@ -1,7 +1,10 @@
 import process from "node:process";
+import { InvalidArgumentError, Option } from "commander";
 import { createProgram, runProgram } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { addBackupCommands } from "./commands/backup-commands.ts";
+import type { ServeOptions } from "./commands/serve.ts";
+import { parseWorkerCount, WORKERS_MAX, type WorkerCount } from "./workers/worker-count.ts";
 
 /** What shells give for a command that Ctrl-C has ended. */
 const INTERRUPTED = 130;
@@ -28,12 +31,24 @@ program.commandsGroup("Running one:");
 program
   .command("serve")
   .description("run the service, configured by the environment (docs/configuration.md)")
-  .action(async () => (await import("./commands/serve.ts")).serve(process));
+  .addOption(
+    new Option(
+      "--workers <count>",
+      `how many processes serve on the port, 1 to ${WORKERS_MAX}, or auto for one a core (default: CLAVIS_WORKERS, or 1)`,
+    ).argParser(toWorkerCount),
+  )
+  .action(async (options: ServeOptions) => (await import("./commands/serve.ts")).serve(process, options));
 program
   .command("migrate")
   .description("bring the database at CLAVIS_MIGRATE_DATABASE_URL to this version's schema")
   .action(async () => (await import("./commands/migrate.ts")).migrate(process));
 addBackupCommands(program, process);
+
+function toWorkerCount(text: string): WorkerCount {
+  const count = parseWorkerCount(text);
+  if (count === undefined) throw new InvalidArgumentError(`Expected auto, or a whole number from 1 to ${WORKERS_MAX}.`);
+  return count;
+}
 
 process.exitCode = await runProgram(program, process.argv, terminal);
 ended = true;

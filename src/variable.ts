@@ -1,7 +1,9 @@
 import { type Cidr, parseCidr } from "@clavis/sdk/rules";
 import { z } from "zod";
+import { parseRedisUrl } from "./redis-url.ts";
 import type { RootKey } from "./root-keys.ts";
 import { Secret } from "./secret.ts";
+import { parseWorkerCount, WORKERS_MAX, type WorkerCount } from "./workers/worker-count.ts";
 
 /** Where to listen. */
 export interface Address {
@@ -55,14 +57,20 @@ export function toInteger(value: string, min: number, max: number, fail: Fail): 
   return number;
 }
 
-export function toUrl(value: string, protocols: readonly string[], fail: Fail): Secret {
-  if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
-    return fail(`must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`);
+export function toWorkerCount(value: string, fail: Fail): WorkerCount {
+  return parseWorkerCount(value) ?? fail(`must be auto, or a whole number from 1 to ${WORKERS_MAX}`);
+}
+
+export function toRedisUrl(value: string, fail: Fail): Secret {
+  if (parseRedisUrl(value) === undefined) {
+    return fail(
+      "must be a URL such as redis://user:password@host:6379, or those of a Cluster's nodes separated by commas",
+    );
   }
   return new Secret(value);
 }
 
-/** More lenient than `toUrl`: a libpq URL may have no host, where a socket is named in its query. */
+/** More lenient than `URL`: one of libpq may have no host, where a socket is named in its query. */
 export function toDatabaseUrl(value: string, fail: Fail): Secret {
   if (!/^postgres(ql)?:\/\//.test(value)) return fail("must be a URL that begins with postgres:// or postgresql://");
   return new Secret(value);
