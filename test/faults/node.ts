@@ -14,6 +14,8 @@ export interface Node extends AsyncDisposable {
   readonly clavis: Clavis | undefined;
   /** Whether it has been neither stopped, dead nor cut off from Postgres for at least that long. */
   isWell(forMs: number): boolean;
+  /** One of its metrics by its name and labels; 0 while it cannot be read. */
+  figure(series: string): Promise<number>;
   freeze(): void;
   thaw(): void;
   /** Lets nothing through to Postgres, or breaks its connections, until `reconnect`. */
@@ -73,6 +75,12 @@ export async function openNode({ name, databaseUrl, redisPort, env, argv, token 
       return running?.clavis;
     },
     isWell: (forMs) => ailments.size === 0 && performance.now() - wellSinceMs >= forMs,
+    async figure(series) {
+      if (running === undefined) return 0;
+      const text = await (await fetch(`${running.process.operationsUrl()}/metrics`)).text();
+      const line = text.split("\n").find((one) => one.startsWith(`${series} `));
+      return Number(line?.slice(series.length) ?? 0);
+    },
     freeze() {
       ailments.add("frozen");
       running?.process.signal("SIGSTOP");

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Clavis, ClavisError, createClavis, RevocationMode } from "@clavis/sdk";
+import { type Clavis, ClavisError } from "@clavis/sdk";
 import { createPrng, type Prng } from "../harness/prng.ts";
-import { startServiceProcess } from "../harness/service-process.ts";
 import { count, runNodeFaults, runRedisFaults } from "./fault-schedule.ts";
 import { type Node, openNode } from "./node.ts";
+import { makePlace, newKeyspace } from "./place.ts";
 import { type VerifyResult, verifyRequest } from "./raw-verify.ts";
 import { openSharedRedis } from "./shared-redis.ts";
 import { createTargets, type Kind, type Mode, type Target } from "./targets.ts";
@@ -76,7 +76,7 @@ const TURN_MS = 1;
 export async function runRevocations(options: RevocationRunOptions): Promise<RevocationReport> {
   const { seed, seconds, calmMs, databaseUrl, env, perSecond, argv, say = () => {} } = options;
   await using stack = new AsyncDisposableStack();
-  const place = await openPlace(databaseUrl, env);
+  const place = await makePlace(databaseUrl, env);
   const redis = await openSharedRedis();
   if (redis !== undefined) stack.use(redis);
   const nodes: Node[] = [];
@@ -293,25 +293,4 @@ async function known<T>(call: () => Promise<T>): Promise<T | undefined> {
     if (error instanceof ClavisError && UNKNOWN.has(error.reason)) return undefined;
     throw error;
   }
-}
-
-/** A tenant with a keyspace of each mode. */
-async function openPlace(databaseUrl: string, env: Readonly<Record<string, string>>) {
-  await using service = await startServiceProcess({ ...env, CLAVIS_DATABASE_URL: databaseUrl });
-  await using operator = createClavis({ baseUrl: service.url, token: env.CLAVIS_OPERATOR_KEYS ?? "" });
-  const { managementSecret: token } = await operator.tenants.create({ displayName: "Revoked" });
-  await using clavis = createClavis({ baseUrl: service.url, token });
-  const keyspaceIds = {
-    strict: await newKeyspace(clavis, "strict"),
-    available: await newKeyspace(clavis, "available"),
-  };
-  service.signal("SIGTERM");
-  await service.exited;
-  return { token, keyspaceIds };
-}
-
-async function newKeyspace(clavis: Clavis, mode: Mode): Promise<string> {
-  const revocationMode = { strict: RevocationMode.STRICT, available: RevocationMode.AVAILABLE }[mode];
-  const prefix = `k${randomUUID().replaceAll("-", "").slice(0, 12)}`;
-  return (await clavis.keyspaces.create({ displayName: mode, prefix, revocationMode })).keyspace.id;
 }

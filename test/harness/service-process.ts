@@ -6,6 +6,8 @@ import { until } from "./until.ts";
 /** A Clavis in a process of its own, as an operator runs it. */
 export interface ServiceProcess extends AsyncDisposable {
   readonly url: string;
+  /** Where its metrics are; empty if they are off, or it has said nothing of it yet. */
+  readonly operationsUrl: () => string;
   readonly pid: number;
   /** How it ended. */
   readonly exited: Promise<Exit>;
@@ -25,6 +27,8 @@ const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
 /** Where it answers is the first address that it prints, in its greeting or its log. */
 const ADDRESS = /http:\/\/127\.0\.0\.1:\d+/;
+
+const OPERATIONS = /"operationsUrl":"([^"]+)"/;
 
 /** A busy machine takes its time. */
 const START_MS_MAX = 30_000;
@@ -73,6 +77,7 @@ function launchService(env: Readonly<Record<string, string>>, argv: readonly str
     await exited;
   };
   return {
+    operationsUrl: () => OPERATIONS.exec(output)?.[1] ?? "",
     pid: child.pid ?? 0,
     exited,
     output: () => output,
