@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 
 /** What a key is derived for. Each use has keys of its own, so that one broken use tells nothing of another. */
-export type KeyUse = "page-token" | "replay";
+export type KeyUse = "page-token" | "replay" | "redis-names" | "shared-cache" | "bulletin";
 
 /** A secret that all others are derived from. */
 export interface RootKey {
@@ -34,7 +34,7 @@ export function createSealer(rootKeys: readonly [RootKey, ...RootKey[]]): Sealer
     seal(use, plain, salt = "") {
       const nonce = randomBytes(NONCE_BYTES);
       const id = Buffer.from(first.id);
-      const cipher = createCipheriv(CIPHER, derive(first, use, salt), nonce);
+      const cipher = createCipheriv(CIPHER, deriveKey(first, use, salt), nonce);
       cipher.setAAD(id);
       const text = Buffer.concat([cipher.update(plain), cipher.final()]);
       return Buffer.concat([Buffer.of(id.length), id, nonce, cipher.getAuthTag(), text]);
@@ -48,7 +48,7 @@ export function createSealer(rootKeys: readonly [RootKey, ...RootKey[]]): Sealer
       const id = bytes.subarray(1, idEnd);
       const rootKey = rootKeys.find((candidate) => candidate.id === id.toString());
       if (rootKey === undefined) return undefined;
-      const decipher = createDecipheriv(CIPHER, derive(rootKey, use, salt), bytes.subarray(idEnd, tagStart));
+      const decipher = createDecipheriv(CIPHER, deriveKey(rootKey, use, salt), bytes.subarray(idEnd, tagStart));
       decipher.setAAD(id);
       decipher.setAuthTag(bytes.subarray(tagStart, textStart));
       try {
@@ -65,6 +65,7 @@ export function newRootKey(id: string): RootKey {
   return { id, bytes: randomBytes(KEY_BYTES) };
 }
 
-function derive(rootKey: RootKey, use: KeyUse, salt: string): Uint8Array {
+/** The 32 bytes that `use` has of this root key. For who needs another primitive than a sealer's. */
+export function deriveKey(rootKey: RootKey, use: KeyUse, salt = ""): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", rootKey.bytes, salt, `clavis ${use}`, KEY_BYTES));
 }

@@ -1,46 +1,91 @@
-import { Redis } from "ioredis";
 import type { Log } from "../log.ts";
+import { parseRedisUrl } from "../redis-url.ts";
 import type { Secret } from "../secret.ts";
-import { SECOND_MS } from "../time.ts";
+import type { Command, Found, RedisNode } from "./node.ts";
+import { openNodes } from "./nodes.ts";
+import { openSubscriber, type Subscription } from "./subscriber.ts";
+import { endConnectionsOnThrowingReplies } from "./throwing-replies.ts";
 
-/** The way to Redis, which may be cut at any time without a wrong answer: nothing that it holds is needed. */
+/**
+ * The way to Redis, which may be cut at any time without a wrong answer: nothing that it holds is needed. Nothing of it throws, and
+ * nobody waits for it longer than a tenth of a second.
+ */
 export interface RedisConnection extends AsyncDisposable {
   /** Whether commands would be sent at the moment. */
   up(): boolean;
+  /** What is at each of `names`, in their order. */
+  read(names: readonly string[]): Promise<readonly Found[]>;
+  /** Runs all, those on one node in their order. The answers come in the same order; undefined for what failed or went without one. */
+  send(commands: readonly Command[]): Promise<readonly unknown[]>;
+  /** Ends the connection that `name` is read over: it may have got out of step. */
+  distrust(name: string): void;
+  /** Listens, over a connection of its own, until all is closed. */
+  subscribe(subscription: Subscription): void;
 }
 
-const COMMAND_TIMEOUT_MS = 100;
-const CONNECT_TIMEOUT_MS = 2 * SECOND_MS;
-const RECONNECT_MAX_MS = 2 * SECOND_MS;
-const KEEP_ALIVE_MS = 5 * SECOND_MS;
-
-/** Connects in the background, and again whenever the connection breaks. Commands fail at once meanwhile, instead of queueing. */
+/** Connects in the background, and again whenever a connection breaks. What is asked meanwhile goes without an answer at once. */
 export function openRedis(url: Secret, log: Log): RedisConnection {
-  const redis = new Redis(url.reveal(), {
-    enableOfflineQueue: false,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    keepAlive: KEEP_ALIVE_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(2 ** attempt * 50, RECONNECT_MAX_MS),
-  });
+  const address = parseRedisUrl(url.reveal());
+  if (address === undefined) throw new TypeError("not the URL of a Redis");
+  endConnectionsOnThrowingReplies();
+  const stack = new DisposableStack();
   let known: boolean | undefined;
-  const note = (up: boolean) => {
-    if (known === up) return;
-    known = up;
-    if (up) log.info("redis is there");
-    else log.warn("redis is away; nothing depends on it");
-  };
-  redis.on("ready", () => note(true));
-  redis.on("close", () => note(false));
-  // Each failed attempt is an error event as well; without a listener it would end the process.
-  redis.on("error", () => {});
+  let toldElsewhere = false;
+  const nodes = stack.use(
+    openNodes(address, {
+      onChanged() {
+        const up = nodes.up();
+        if (known === up) return;
+        known = up;
+        if (up) log.info("redis is there");
+        else log.warn("redis is away; nothing depends on it");
+      },
+      onElsewhere() {
+        if (toldElsewhere) return;
+        toldElsewhere = true;
+        log.warn("redis is a Cluster, which its URL does not say: nothing is kept there");
+      },
+    }),
+  );
+
+  /** Each node's part of `items` to the node, and what comes back to where it belongs. */
+  async function byNode<Item, Answer>(
+    items: readonly Item[],
+    nameOf: (item: Item) => string,
+    ask: (node: RedisNode, part: readonly Item[]) => Promise<readonly Answer[]>,
+  ): Promise<readonly (Answer | undefined)[]> {
+    const parts = Map.groupBy(items.keys(), (index) => nodes.nodeOf(nameOf(items[index] as Item)));
+    const answers = new Array<Answer | undefined>(items.length).fill(undefined);
+    const asked = Array.from(parts, async ([node, indexes]) => {
+      if (node === undefined) return;
+      const given = await ask(
+        node,
+        indexes.map((index) => items[index] as Item),
+      );
+      for (const [place, index] of indexes.entries()) answers[index] = given[place];
+    });
+    await Promise.all(asked);
+    return answers;
+  }
 
   return {
-    up: () => redis.status === "ready",
+    up: () => nodes.up(),
+    read: (names) =>
+      byNode(
+        names,
+        (name) => name,
+        (node, part) => node.read(part),
+      ),
+    send: (commands) =>
+      byNode(
+        commands,
+        ({ name }) => name,
+        (node, part) => node.send(part),
+      ),
+    distrust: (name) => nodes.nodeOf(name)?.distrust(),
+    subscribe: (subscription) => void stack.use(openSubscriber(() => nodes.connect(), subscription)),
     async [Symbol.asyncDispose]() {
-      redis.removeAllListeners("close");
-      redis.disconnect();
+      stack.dispose();
     },
   };
 }

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type NetConnectOpts, type Sock
 /** A wire that can break in the ways in which wires do. */
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
+  /** Connections that have been made so far. */
+  readonly accepted: number;
   /** Breaks all connections, and each new one at once, until `restore`. */
   cut(): void;
   /** Lets nothing through any more, on connections there are and new ones, until `restore`. They stay open. */
@@ -21,7 +23,12 @@ export interface TcpProxy extends AsyncDisposable {
    *   together with what it said then, as it does for a client that was frozen meanwhile.
    */
   intercept(text: string, what: Mishap): Promise<void>;
+  /** What becomes of what the other side answers, from now on: by default it is passed on. */
+  answer(via: Via): void;
 }
+
+/** Gets each piece of an answer as it comes, and passes on whatever it likes. */
+export type Via = (piece: Buffer, passOn: (bytes: Buffer) => void) => void;
 
 export type Mishap = "lose" | "lose answer" | "hold" | "hold answer";
 
@@ -33,12 +40,15 @@ export async function openTcpProxy(first: NetConnectOpts): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   const traps: Trap[] = [];
   let state: "open" | "cut" | "hung" = "open";
+  let accepted = 0;
+  let via: Via = (piece, passOn) => passOn(piece);
 
   const server = createServer((near) => {
     if (state === "cut") {
       near.destroy();
       return;
     }
+    accepted += 1;
     const far = connect(target);
     const pair: Pair = [near, far];
     pairs.add(pair);
@@ -58,7 +68,7 @@ export async function openTcpProxy(first: NetConnectOpts): Promise<TcpProxy> {
       if (trap === undefined) far.write(chunk);
       else spring(trap, pair, chunk);
     });
-    far.on("data", (chunk: Buffer) => near.write(chunk));
+    far.on("data", (chunk: Buffer) => via(chunk, (bytes) => near.write(bytes)));
   });
 
   function spring({ what, sprung }: Trap, [near, far]: Pair, chunk: Buffer): void {
@@ -99,6 +109,9 @@ export async function openTcpProxy(first: NetConnectOpts): Promise<TcpProxy> {
   };
   return {
     port,
+    get accepted() {
+      return accepted;
+    },
     cut() {
       state = "cut";
       breakAll();
@@ -119,6 +132,9 @@ export async function openTcpProxy(first: NetConnectOpts): Promise<TcpProxy> {
       const { promise, resolve } = Promise.withResolvers<void>();
       traps.push({ text, what, sprung: resolve });
       await promise;
+    },
+    answer(other) {
+      via = other;
     },
     async [Symbol.asyncDispose]() {
       breakAll();
