@@ -16,7 +16,9 @@ import {
   toOrigins,
   toRedisUrl,
   toRootKeys,
+  toWorkerCount,
 } from "./variable.ts";
+import type { WorkerCount } from "./workers/worker-count.ts";
 
 /** All that an operator may decide. `docs/configuration.md` lists the variables; each has a default that is safe. */
 export interface Config {
@@ -30,6 +32,8 @@ export interface Config {
   readonly redisUrl: Secret | undefined;
   /** Memory that the cache of secrets takes at most, about. */
   readonly cacheBytes: number;
+  /** Processes that serve, each with its caches and its connections to Postgres. */
+  readonly workers: WorkerCount;
   readonly tls: TlsFiles | undefined;
   /** Origins whose pages may call; `*` for any. */
   readonly corsOrigins: readonly string[];
@@ -106,6 +110,7 @@ const variables = z.object({
   CLAVIS_OPERATOR_KEYS: text("", toOperatorSecrets),
   CLAVIS_REDIS_URL: optional(toRedisUrl),
   CLAVIS_CACHE_MEGABYTES: text(String(CACHE_MEGABYTES_DEFAULT), (value, fail) => toInteger(value, 1, 65_536, fail)),
+  CLAVIS_WORKERS: text("1", toWorkerCount),
   CLAVIS_DATA_DIR: text(".clavis", (value) => value),
   CLAVIS_TLS_CERT_FILE: optional((value) => value),
   CLAVIS_TLS_KEY_FILE: optional((value) => value),
@@ -175,6 +180,7 @@ function fromVariables(vars: Variables): Config {
     operatorSecrets: vars.CLAVIS_OPERATOR_KEYS,
     redisUrl: vars.CLAVIS_REDIS_URL,
     cacheBytes: vars.CLAVIS_CACHE_MEGABYTES * MEGABYTE,
+    workers: vars.CLAVIS_WORKERS,
     tls:
       certFile === undefined || keyFile === undefined
         ? undefined

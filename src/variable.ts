@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseRedisUrl } from "./redis-url.ts";
 import type { RootKey } from "./root-keys.ts";
 import { Secret } from "./secret.ts";
+import { parseWorkerCount, WORKERS_MAX, type WorkerCount } from "./workers/worker-count.ts";
 
 /** Where to listen. */
 export interface Address {
@@ -54,6 +55,10 @@ export function toInteger(value: string, min: number, max: number, fail: Fail): 
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < min || number > max) return fail(`must be a whole number from ${min} to ${max}`);
   return number;
+}
+
+export function toWorkerCount(value: string, fail: Fail): WorkerCount {
+  return parseWorkerCount(value) ?? fail(`must be auto, or a whole number from 1 to ${WORKERS_MAX}`);
 }
 
 export function toRedisUrl(value: string, fail: Fail): Secret {
