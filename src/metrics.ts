@@ -1,6 +1,7 @@
 import type { Outcome } from "@clavis/sdk/rules";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Manner } from "./coherence/pending-effects.ts";
+import type { SharedCacheEvents } from "./redis/shared-cache.ts";
 import { SECOND_MS } from "./time.ts";
 import type { Layer } from "./verify/cached-source.ts";
 import type { Comparison } from "./verify/stale-check.ts";
@@ -16,6 +17,8 @@ export interface Metrics {
   polled(ok: boolean): void;
   /** What takes rights away was waited for. */
   tookEffect(manner: Manner, seconds: number): void;
+  /** What became of readings that the replicas share through Redis. */
+  readonly sharedCache: SharedCacheEvents;
   /** A sample of the cache was compared with Postgres. */
   compared(comparison: Comparison): void;
   /** How far Postgres's clock is ahead of this process's, at least. */
@@ -97,6 +100,24 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
     aggregator: "max",
     registers,
   });
+  const sharedReads = new Counter({
+    name: "clavis_l2_reads_total",
+    help: "Secrets looked for in Redis, by what came of it.",
+    labelNames: ["result"],
+    registers,
+  });
+  const sharedDiscards = new Counter({
+    name: "clavis_l2_discarded_total",
+    help: "Values in Redis that were there and not believed, by what was wrong with them.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const sharedWrites = new Counter({
+    name: "clavis_l2_writes_total",
+    help: "Values and tombstones for Redis, by what became of them.",
+    labelNames: ["result"],
+    registers,
+  });
   const comparisons = new Counter({
     name: "clavis_cache_checks_total",
     help: "Samples of the cache that were compared with Postgres, by how they came out.",
@@ -139,6 +160,11 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
     answered: (layer) => lookups.inc({ layer }),
     polled: (ok) => polls.inc({ result: ok ? "ok" : "failed" }),
     tookEffect: (manner, seconds) => effects.observe({ manner }, seconds),
+    sharedCache: {
+      onRead: (result) => sharedReads.inc({ result }),
+      onDiscarded: (reason) => sharedDiscards.inc({ reason }),
+      onWritten: (result) => sharedWrites.inc({ result }),
+    },
     compared(comparison) {
       comparisons.inc({ result: comparison });
       if (comparison === "stale") staleAdmissions.inc();

@@ -23,7 +23,9 @@ import { checkDatabase } from "./postgres/runtime-role.ts";
 import { createTransactor } from "./postgres/transactor.ts";
 import { startUpkeep } from "./postgres/upkeep.ts";
 import { createReadiness, type ReadinessSwitch } from "./readiness.ts";
+import { createRedisBulletin } from "./redis/bulletin.ts";
 import { openRedis } from "./redis/connection.ts";
+import { createRedisSharedCache } from "./redis/shared-cache.ts";
 import { createSealer } from "./root-keys.ts";
 import { createCallObserver } from "./rpc/call-observer.ts";
 import { createRequestCheck } from "./rpc/request-check.ts";
@@ -103,7 +105,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       log,
       metrics,
       cacheBytes: config.cacheBytes,
-      redis: undefined,
+      redis: redis && {
+        shared: createRedisSharedCache({ redis, rootKey: store.rootKeys[0], events: metrics.sharedCache }),
+        bulletin: createRedisBulletin({ redis, rootKeys: store.rootKeys }),
+      },
       onClock(aheadMs) {
         guarded?.compare(aheadMs);
         readiness.setClockSound(guarded?.sound ?? true);
