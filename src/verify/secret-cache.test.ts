@@ -131,7 +131,7 @@ function aCache({ bytesMax = 1_000_000 } = {}) {
   return {
     cache,
     chance,
-    passMs(ms: number) {
+    passMs: (ms: number) => {
       nowMs += ms;
     },
   };

@@ -45,10 +45,10 @@ function aBudget() {
   const budget = createUnknownBudget(() => nowMs);
   return {
     budget,
-    chargeTimes(payer: string, times: number) {
+    chargeTimes: (payer: string, times: number) => {
       for (let time = 0; time < times; time++) budget.charge(payer);
     },
-    passMs(ms: number) {
+    passMs: (ms: number) => {
       nowMs += ms;
     },
   };
