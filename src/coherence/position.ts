@@ -2,8 +2,9 @@ import { type Snapshot, seesAll, visible } from "./snapshot.ts";
 
 /**
  * The history that Postgres is on. A failover may begin a new one, on which transaction ids are given out again, so that a
- * snapshot means something on its own timeline only. No two histories may share a name: Postgres's timeline number alone will
- * not do, since two standbys that are promoted one after the other, each from the first timeline, may both call theirs the second.
+ * snapshot means something on its own timeline only. So may a crash: ids that had not got to the disk are given out again. No two
+ * histories may share a name: Postgres's timeline number alone will not do, since a crash does not change it, and two standbys
+ * that are promoted one after the other, each from the first timeline, may both call theirs the second.
  */
 export type Timeline = string;
 

@@ -6,7 +6,7 @@ export interface BackupTable {
 }
 
 /** What is of the running replicas and of this very Postgres, and would be wrong anywhere else. */
-export const UNBACKED_TABLES: readonly string[] = ["changes", "members", "timelines"];
+export const UNBACKED_TABLES: readonly string[] = ["changes", "members", "timelines", "present_timeline"];
 
 /**
  * What a backup has: all tables of the schema, those first that others refer to.

@@ -60,17 +60,23 @@ const statements = [
     add column effect_xid xid8,
     add column effect_mode text`,
 
-  // Histories of this database. A failover begins another one, on which transaction ids are given out again. Postgres numbers
-  // them, but two standbys promoted one after the other may get the same number: hence an id of our own.
+  // Histories of this database: on each, a transaction id is given out once.
   `create table clavis.timelines (
-    system_identifier bigint not null,
-    timeline_number bigint not null,
-    timeline_id uuid not null default gen_random_uuid(),
+    timeline_id uuid primary key,
     settled_strict boolean not null default false,
     settled_available boolean not null default false,
     trimmed_below xid8,
-    create_time timestamptz not null default now(),
-    primary key (system_identifier, timeline_number)
+    create_time timestamptz not null default now()
+  )`,
+
+  // Which of them Postgres is on. Unlogged, because such a table is empty after whatever may give ids out again: a crash, which
+  // forgets those that had not got to the disk, and the promotion of a standby. What it is of stands beside it, as a dump brings
+  // it along.
+  `create unlogged table clavis.present_timeline (
+    one boolean primary key default true check (one),
+    system_identifier bigint not null,
+    timeline_number bigint not null,
+    timeline_id uuid not null
   )`,
 
   // The change feed. 'mark' is of no entity: a change that found nothing left to do, and is waited for all the same.
@@ -104,23 +110,32 @@ const statements = [
   ...feedOfDeleted("keys", "key", "key_id", "when (pg_trigger_depth() = 0)"),
   ...feedOfDeleted("keyspaces", "ks", "keyspace_id", ""),
 
+  // The history's number in Postgres's own count, which a crash does not change.
+  `create function clavis.timeline_number() returns bigint language sql stable as $$
+    select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
+  $$`,
+
   // Which history this is. Null on a standby, and until somebody has called begin_timeline.
   `create function clavis.current_timeline() returns uuid language plpgsql stable ${DEFINER} as $$
   begin
     if pg_is_in_recovery() then return null; end if;
-    return (select timeline_id from clavis.timelines
+    return (select timeline_id from clavis.present_timeline
       where system_identifier = (select c.system_identifier from pg_control_system() c)
-        and timeline_number = ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint);
+        and timeline_number = clavis.timeline_number());
   end $$`,
 
   // Rows of the feed whose transactions this history has not got to yet are another cluster's, brought by a copy.
   `create function clavis.begin_timeline(settled boolean) returns void language plpgsql ${DEFINER} as $$
+  declare
+    begun uuid := gen_random_uuid();
   begin
-    insert into clavis.timelines (system_identifier, timeline_number, settled_strict, settled_available)
-      select c.system_identifier, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint, settled, settled
-        from pg_control_system() c
-      on conflict do nothing;
+    insert into clavis.present_timeline as present (system_identifier, timeline_number, timeline_id)
+      select c.system_identifier, clavis.timeline_number(), begun from pg_control_system() c
+      on conflict (one) do update set
+        system_identifier = excluded.system_identifier, timeline_number = excluded.timeline_number, timeline_id = begun
+      where (present.system_identifier, present.timeline_number) <> (excluded.system_identifier, excluded.timeline_number);
     if found then
+      insert into clavis.timelines (timeline_id, settled_strict, settled_available) values (begun, settled, settled);
       delete from clavis.changes where xid >= pg_snapshot_xmax(pg_current_snapshot());
     end if;
   end $$`,
