@@ -78,7 +78,57 @@ describe("a secret that was read", () => {
   });
 });
 
+describe("a secret that a tenant imports which another has already", () => {
+  const theirs = aKnownSecret({ record: { tenantId: "ten_2" } });
+
+  it("is looked for anew, however short ago somebody was told that this tenant has none such", async () => {
+    const source = await aWarmSource();
+    expect(source.find({ tenantId: "ten_2" })).toEqual(nobody);
+    source.cache.forgetUnknown();
+    const found = source.find({ tenantId: "ten_2" });
+    await source.answer(aReading([aKnownSecret(), theirs]));
+    expect((await found).known).toEqual(theirs);
+  });
+
+  it("is looked for in Postgres where the replicas share what was read before", async () => {
+    const { find, answer, passMs, shared } = aSource({ shares: true });
+    shared.holds.set("secret", aReading());
+    expect((await find()).known).toEqual(aKnown());
+    for (let time = 0; time < 2; time++) {
+      const found = find({ tenantId: "ten_2" });
+      await answer(aReading([aKnownSecret(), theirs]));
+      expect((await found).known).toEqual(theirs);
+      passMs(5 * 60_000);
+    }
+  });
+});
+
 describe("a secret that nobody knows", () => {
+  it("is looked for anew by who asks after it was made known, whoever reads already", async () => {
+    const { find, answer, cache } = aSource();
+    const first = find();
+    await turn();
+    // Somebody imports it.
+    cache.forgetUnknown();
+    const second = find();
+    await answer(unknown);
+    expect(await first).toEqual(nobody);
+    await answer(aReading());
+    expect((await second).known).toEqual(aKnown());
+  });
+
+  it("is not kept for one where something was made known while it was read", async () => {
+    const { find, answer, cache, sent } = aSource();
+    const first = find();
+    await turn();
+    cache.forgetUnknown();
+    await answer(unknown);
+    await first;
+    void find();
+    await turn();
+    expect(sent).toHaveLength(2);
+  });
+
   it("is not asked for again within a second, and costs who asked", async () => {
     const { find, answer, passMs, sent, charged } = aSource();
     const first = find();

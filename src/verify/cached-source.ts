@@ -85,7 +85,7 @@ export function createCachedSource(parts: Parts): RecordSource {
         const cached = cache.get(wanted.digest);
         if (cached !== undefined && monotonicMs() < cached.freshUntilMs && isBelieved(cached)) {
           const known = cached.reading.known.find(wanted.isMeant);
-          if (known !== undefined || monotonicMs() < cached.completeUntilMs) {
+          if (known !== undefined || isComplete(cached)) {
             onAnswer("memory");
             return { known, degraded: false };
           }
@@ -112,6 +112,11 @@ export function createCachedSource(parts: Parts): RecordSource {
     return true;
   }
 
+  /** Whether what the reading lacks is not there: another tenant may have imported the same secret since. */
+  function isComplete({ completeUntilMs, news }: CachedReading): boolean {
+    return monotonicMs() < completeUntilMs && news === cache.news;
+  }
+
   async function miss(wanted: Wanted, leased: boolean): Promise<Found> {
     const { digest, payer } = wanted;
     if (seemsAway()) {
@@ -120,7 +125,7 @@ export function createCachedSource(parts: Parts): RecordSource {
       return standIn(wanted, new DomainError({ reason: "STORE_UNAVAILABLE", retryAfterMs: AWAY_RETRY_MS }));
     }
     try {
-      const { known } = leased ? await join(digest, payer) : await readStore(digest, payer);
+      const { known } = leased ? await join(wanted) : await readStore(digest, payer);
       return { known: known.find(wanted.isMeant), degraded: false };
     } catch (error) {
       return standIn(wanted, error);
@@ -135,16 +140,21 @@ export function createCachedSource(parts: Parts): RecordSource {
     return !connected && !readsWork;
   }
 
-  /** Joins who reads the same already. They may have been told before this call, so what they are told has to be believed. */
-  async function join(digest: string, payer: string): Promise<Reading> {
+  /**
+   * Joins who reads the same already. They may have been told before this call, so what they are told has to be believed; and what
+   * they are not told of may have been made known since.
+   */
+  async function join(wanted: Wanted): Promise<Reading> {
+    const { digest, payer, isMeant } = wanted;
     const joined = flights.get(digest);
-    if (joined === undefined) return fly(digest, payer);
+    if (joined === undefined) return fly(wanted);
     const reading = await joined;
-    return replica.believes(readRecordOf(reading)) ? reading : readStore(digest, payer);
+    return reading.known.some(isMeant) && replica.believes(readRecordOf(reading)) ? reading : readStore(digest, payer);
   }
 
-  async function fly(digest: string, payer: string): Promise<Reading> {
-    const flight = throughLayers(digest, payer);
+  async function fly(wanted: Wanted): Promise<Reading> {
+    const { digest } = wanted;
+    const flight = throughLayers(wanted);
     flights.set(digest, flight);
     try {
       return await flight;
@@ -153,10 +163,10 @@ export function createCachedSource(parts: Parts): RecordSource {
     }
   }
 
-  async function throughLayers(digest: string, payer: string): Promise<Reading> {
+  async function throughLayers({ digest, payer, isMeant }: Wanted): Promise<Reading> {
     if (shared !== undefined) {
       const reading = await sharedReads.read(digest);
-      if (reading !== undefined && remember(digest, reading)) {
+      if (reading?.known.some(isMeant) === true && remember(digest, reading)) {
         onAnswer("shared");
         return reading;
       }
@@ -167,6 +177,7 @@ export function createCachedSource(parts: Parts): RecordSource {
   /** What Postgres says to a read that is sent after this call: right for who asks now, whatever it is worth later. */
   async function readStore(digest: string, payer: string): Promise<Reading> {
     const lane = budget.isSpent(payer) ? slow : fast;
+    const { news } = cache;
     let reading: Reading;
     try {
       reading = await lane.read(digest);
@@ -177,13 +188,13 @@ export function createCachedSource(parts: Parts): RecordSource {
     readsWork = true;
     onAnswer("postgres");
     if (reading.known.length === 0) budget.charge(payer);
-    if (remember(digest, reading) && reading.known.length > 0) shared?.keep(digest, reading);
+    if (remember(digest, reading, news) && reading.known.length > 0) shared?.keep(digest, reading);
     return reading;
   }
 
-  function remember(digest: string, reading: Reading): boolean {
+  function remember(digest: string, reading: Reading, news?: number): boolean {
     if (!replica.believes(readRecordOf(reading))) return false;
-    cache.keep(digest, reading, replica.epoch);
+    cache.keep(digest, reading, replica.epoch, news);
     return true;
   }
 

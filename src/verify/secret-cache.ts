@@ -8,8 +8,9 @@ export interface CachedReading {
   readonly reading: Reading;
   /** By the monotonic clock: up to then it may answer. */
   readonly freshUntilMs: number;
-  /** Up to then it is not asked again whether another tenant has imported the same secret meanwhile. */
+  /** Up to then it is not asked again whether another tenant has imported the same secret meanwhile, while `news` stays this. */
   readonly completeUntilMs: number;
+  readonly news: number | undefined;
   /** The replica's epoch in which it was last believed. */
   epoch: number;
 }
@@ -17,13 +18,18 @@ export interface CachedReading {
 /** Readings in this process, by digest. Bounded by bytes; secrets that nobody knows are kept apart and push out no others. */
 export interface SecretCache {
   get(digest: string): CachedReading | undefined;
-  /** Keeps a reading that is believed in this epoch of the replica. */
-  keep(digest: string, reading: Reading, epoch: number): void;
+  /**
+   * Keeps a reading that is believed in this epoch of the replica. `news` is what it was before Postgres was asked; without, nobody
+   * knows how long ago that was. What the reading lacks may have been made known since then.
+   */
+  keep(digest: string, reading: Reading, epoch: number, news?: number): void;
   /** Whether Postgres said a moment ago that nobody knows it. */
   isUnknown(digest: string): boolean;
   forget(digest: string): void;
   /** Somebody may have made known what nobody knew. */
   forgetUnknown(): void;
+  /** Grows with each of these. */
+  readonly news: number;
   clear(): void;
   /** One that was asked for lately, at random. */
   sample(): string | undefined;
@@ -57,19 +63,20 @@ export function createSecretCache({ bytesMax, clock, monotonicMs, random }: Part
     sizeCalculation: ({ reading }) => bytesOf(reading),
   });
   const unknown = new LRUCache<string, number>({ max: UNKNOWN_MAX });
+  let news = 0;
 
   return {
     get: (digest) => known.get(digest),
-    keep(digest, reading, epoch) {
+    keep(digest, reading, epoch, newsBefore) {
       const nowMs = monotonicMs();
       if (reading.known.length === 0) {
         known.delete(digest);
-        unknown.set(digest, nowMs + UNKNOWN_MS);
+        if (newsBefore === news) unknown.set(digest, nowMs + UNKNOWN_MS);
         return;
       }
       const jittered = FRESH_MS * (1 - JITTER + 2 * JITTER * random());
       const freshUntilMs = nowMs + Math.min(jittered, untilNextTurn(reading.known, clock()));
-      known.set(digest, { reading, freshUntilMs, completeUntilMs: nowMs + UNKNOWN_MS, epoch });
+      known.set(digest, { reading, freshUntilMs, completeUntilMs: nowMs + UNKNOWN_MS, news: newsBefore, epoch });
       unknown.delete(digest);
     },
     isUnknown(digest) {
@@ -77,7 +84,13 @@ export function createSecretCache({ bytesMax, clock, monotonicMs, random }: Part
       return untilMs !== undefined && monotonicMs() < untilMs;
     },
     forget: (digest) => void known.delete(digest),
-    forgetUnknown: () => unknown.clear(),
+    forgetUnknown() {
+      news += 1;
+      unknown.clear();
+    },
+    get news() {
+      return news;
+    },
     clear() {
       known.clear();
       unknown.clear();
