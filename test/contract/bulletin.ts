@@ -5,7 +5,10 @@ import type { Position } from "../../src/coherence/position.ts";
 import { A_TIMELINE } from "../harness/a-reading.ts";
 import { until } from "../harness/until.ts";
 
-/** Holds a bulletin to its contract, while nothing is wrong. `open` gives those of three replicas, the same ones each time. */
+/**
+ * Holds a bulletin to its contract, while nothing is wrong. `open` gives those of three replicas, the same ones each time. As any
+ * single word may be lost, each is said until it is heard.
+ */
 export function describeBulletin(open: () => readonly Bulletin[]): void {
   it("tells everybody what somebody announces, also after a flood of it", async () => {
     const heard = open().map((bulletin) => {
@@ -21,23 +24,27 @@ export function describeBulletin(open: () => readonly Bulletin[]): void {
     expect(heard).toHaveLength(3);
     for (const speaker of open()) {
       const before = heard.map(({ announced }) => announced);
-      for (let time = 0; time < 100; time++) speaker.announce();
-      await until("all have heard it", () => heard.every(({ announced }, index) => announced > (before[index] ?? 0)));
+      await until("all have heard the flood", () => {
+        for (let time = 0; time < 100; time++) speaker.announce();
+        return heard.every(({ announced }, index) => announced > (before[index] ?? 0));
+      });
     }
     for (const speaker of open()) {
       const before = heard.map(({ published }) => published);
-      speaker.publish(randomUUID(), position(1n));
-      await until("all have heard it", () => heard.every(({ published }, index) => published > (before[index] ?? 0)));
+      await until("all have heard of the position", () => {
+        speaker.publish(randomUUID(), position(1n));
+        return heard.every(({ published }, index) => published > (before[index] ?? 0));
+      });
     }
   });
 
   it("gives the last position that each member has published, and none of who has not", async () => {
     const [one, other] = open();
     const [first, second, silent] = [randomUUID(), randomUUID(), randomUUID()];
-    one?.publish(first, position(1n));
-    one?.publish(second, position(2n, [1n]));
-    one?.publish(first, position(3n));
     const told = await until("all has come", async () => {
+      one?.publish(first, position(1n));
+      one?.publish(second, position(2n, [1n]));
+      one?.publish(first, position(3n));
       const positions = await other?.published([first, second, silent]);
       return positions?.size === 2 && positions.get(first)?.snapshot.xmax === 3n && positions;
     });
