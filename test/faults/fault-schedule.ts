@@ -68,8 +68,9 @@ export async function runNodeFaults(prng: Prng, { nodes, say, signal, counts }: 
   const faults = Object.entries(nodeFaults).flatMap(([name, [weight, fault]]) =>
     Array.from({ length: weight }, () => ({ name, fault })),
   );
+  const draw = openBag(prng, faults);
   while (await gap(prng, signal)) {
-    const { name, fault } = prng.pick(faults);
+    const { name, fault } = draw();
     const node = prng.pick(nodes);
     say(`${node.name}: ${name}`);
     count(counts, name);
@@ -94,13 +95,26 @@ export async function runRedisFaults(prng: Prng, { nodes, redis, say, signal, co
       wire?.restore();
     },
   };
+  const draw = openBag(prng, Object.keys(faults));
   while (await gap(prng, signal)) {
-    const name = prng.pick(Object.keys(faults));
+    const name = draw();
     const node = prng.pick(nodes);
     say(`${node.name}: ${name}`);
     count(counts, name);
     await faults[name]?.(node, prng);
   }
+}
+
+/** Draws all of them, in an order by chance, before one comes again. */
+function openBag<T>(prng: Prng, items: readonly T[]): () => T {
+  let left: T[] = [];
+  return () => {
+    if (left.length === 0) left = [...items];
+    const index = prng.below(left.length);
+    const [drawn] = left.splice(index, 1);
+    // There was one at that index.
+    return drawn as T;
+  };
 }
 
 /** Whether there is still time for another fault after the pause. */

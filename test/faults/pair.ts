@@ -30,6 +30,9 @@ export interface PairOptions {
   readonly argv?: readonly string[] | undefined;
 }
 
+/** A row is looked after each 5 s, and a busy machine takes its time. */
+const LEASE_MS_MAX = 30_000;
+
 /** Both run already, and may answer from their caches. */
 export async function openPair({ databaseUrl, env, place, argv }: PairOptions): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
@@ -70,5 +73,5 @@ export async function openPair({ databaseUrl, env, place, argv }: PairOptions): 
 }
 
 export async function holdsLease(node: Node): Promise<void> {
-  await until(`${node.name} holds a lease`, async () => (await node.figure("clavis_cache_leased")) === 1);
+  await until(`${node.name} holds a lease`, async () => (await node.figure("clavis_cache_leased")) === 1, LEASE_MS_MAX);
 }
