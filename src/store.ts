@@ -4,7 +4,7 @@ import type { DataFolder } from "./embedded/data-folder.ts";
 import { openEmbeddedDatabase } from "./embedded-database.ts";
 import { ensureManagementKey } from "./first-run.ts";
 import { roleOf } from "./postgres/bootstrap.ts";
-import { forgetMembers } from "./postgres/forget-members.ts";
+import { forgetAllMembers } from "./postgres/forget-members.ts";
 import { migrate } from "./postgres/migrate.ts";
 import { newRootKey, type RootKey } from "./root-keys.ts";
 import { Secret } from "./secret.ts";
@@ -55,7 +55,7 @@ async function openEmbeddedStore(
   await using stack = new AsyncDisposableStack();
   const { folder, url, ownerUrl, runtimeRole, failed } = stack.use(await openEmbeddedDatabase(dataDir, processes));
   await migrate({ url: ownerUrl.reveal(), runtimeRole });
-  await forgetMembers(url.reveal());
+  await forgetAllMembers(url.reveal());
 
   const rootKeys = atLeastOne(config.rootKeys.length > 0 ? config.rootKeys : [rootKeyOf(folder)]);
   const operatorSecrets = config.operatorSecrets.length > 0 ? config.operatorSecrets : [operatorKeyOf(folder)];

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClavis, Outcome } from "@clavis/sdk";
 import { describe, expect, it } from "vitest";
 import { startCommand } from "../harness/clavis-command.ts";
@@ -129,7 +130,11 @@ describe("an embedded service", { timeout: 60_000 }, () => {
 
     await withService(env, async (service) => {
       await using clavis = createClavis({ baseUrl: service.url, token: await readToken(keyFile) });
-      expect((await clavis.verify(made)).outcome).toBe(Outcome.VALID);
+      const { outcome, key } = await clavis.verify(made);
+      expect(outcome).toBe(Outcome.VALID);
+      // It alone serves from the folder, so what it takes away waits for nobody that was killed, and for no leases of before.
+      const { effectiveTime } = await clavis.keys.revoke(key?.id ?? "");
+      expect(timestampMs(effectiveTime)).toBeLessThanOrEqual(Date.now());
     });
   });
 });
