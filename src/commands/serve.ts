@@ -39,7 +39,7 @@ export async function serve(host: Host, options: ServeOptions = {}): Promise<voi
 
     const count = resolveWorkerCount(options.workers ?? config.workers, availableParallelism());
     await using server =
-      count === 1 ? await startServer(config, { log }) : await startWorkers(config, { log, host, count });
+      count === 1 ? await startServer(config, { log }) : await startWorkers(config, { log, host, stop, count });
     // Whoever has asked for the end meanwhile must not read that it is ready.
     if (stopping) return log.info("stopping");
     greet(host, config, server);

@@ -70,6 +70,8 @@ export async function openListener(options: {
   // It does not listen itself, and only then would it begin to watch its connections' time, and which of them are idle.
   http1.emit("listening");
   front.maxConnections = CONNECTIONS_MAX;
+  // Otherwise several processes on one port, when all are full, would pass it round among them for as long as they are.
+  Object.assign(front, { dropMaxConnection: true });
   // What comes beyond is passed over; behind TLS the second server takes HTTP/1.1 as well.
   for (const server of [http1, http2]) Object.assign(server, { maxHeadersCount: HEADER_PAIRS_MAX });
   const sockets = new Set<Socket>();

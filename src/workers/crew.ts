@@ -13,11 +13,11 @@ import { forkWorker, type WorkerProcess } from "./worker-process.ts";
 /** So many workers, each replaced when it ends. */
 export interface Crew {
   /**
-   * Resolves with where they answer, once all of them do.
+   * Resolves with where they answer, once all of them do, or with undefined where `stop` resolves before.
    *
    * @throws what keeps the first of those from serving that do not come to it; the others are ended then
    */
-  start(): Promise<string>;
+  start(stop: Promise<void>): Promise<string | undefined>;
   /** Whether one of them at least wants calls: they share a port, which is of use as long as anyone behind it is. */
   ready(): boolean;
   expose(): Promise<Exposition>;
@@ -91,15 +91,17 @@ export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Cre
   }
 
   return {
-    async start() {
+    async start(stop) {
       // Of the command line only what a worker has to know; all else it is told.
       cluster.setupPrimary({ exec: MAIN, args: ["serve"], serialization: "advanced" });
       const places = Array.from({ length: count }, (_, index) => index + 1);
       kept = places.map(keep);
       try {
-        const [url = ""] = await Promise.all([...workers.values()].map(({ serving }) => serving));
-        started = true;
-        return url;
+        const all = Promise.all([...workers.values()].map(({ serving }) => serving));
+        // A terminal sends its signals to the workers as well, and those that have just begun know no better than to end.
+        const urls = await Promise.race([all, stop]);
+        started = urls !== undefined;
+        return urls?.[0];
       } catch (error) {
         // Nobody counts on those that serve already.
         stopping.abort();

@@ -16,6 +16,8 @@ export type RunningWorkers = Pick<RunningServer, "url" | "operationsUrl" | "data
 interface PrimaryOptions {
   readonly log: Log;
   readonly host: Pick<Host, "on">;
+  /** Resolves when the end is asked for, be it before all has started. */
+  readonly stop: Promise<void>;
   readonly count: number;
 }
 
@@ -28,7 +30,10 @@ const LAST_MS_MAX = 2 * SECOND_MS;
  *
  * @throws what startServer throws, be it here or in a worker
  */
-export async function startWorkers(config: Config, { log, host, count }: PrimaryOptions): Promise<RunningWorkers> {
+export async function startWorkers(
+  config: Config,
+  { log, host, stop, count }: PrimaryOptions,
+): Promise<RunningWorkers> {
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await openStore(config, { clock: systemClock, processes: count }));
   const timers = new Set<NodeJS.Timeout>();
@@ -59,7 +64,8 @@ export async function startWorkers(config: Config, { log, host, count }: Primary
       ? undefined
       : stack.use(await openOperations({ ...metricsListen, metrics: crew, ready: () => crew.ready() }));
   stack.defer(() => crew.stop());
-  const url = await crew.start();
+  // Whoever has asked for the end meanwhile needs no address.
+  const url = (await crew.start(stop)) ?? "";
 
   const kept = stack.move();
   return {

@@ -94,6 +94,8 @@ export function forkWorker(number: number, store: SharedStore): WorkerProcess {
     ready: () => ready && !stopping,
     memberIds: () => memberIds,
     async snapshot() {
+      // Before that it has nothing to tell, and may not even hear.
+      if (!served) return metrics;
       if (counting === undefined) {
         counting = Promise.withResolvers();
         tell({ type: "count" });

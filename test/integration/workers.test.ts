@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { createServer } from "node:net";
@@ -17,6 +18,7 @@ import { openTemporaryFolder } from "../harness/temporary-folder.ts";
 import { until } from "../harness/until.ts";
 import { isAlive, startWorkerService, type WorkerService } from "../harness/worker-service.ts";
 
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const HEALTH = "grpc.health.v1.Health/Check";
 const CREATE = "clavis.v1.KeyService/CreateKey";
 const READY = 'clavis_workers{state="ready"}';
@@ -177,6 +179,29 @@ describe("a service of two workers", { timeout: 60_000 }, () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
+  it("ends as it was told where the workers heard it too, before they were there", async () => {
+    const settings = { ...env, CLAVIS_WORKERS: "2" };
+    // A terminal sends its signals to all of a group.
+    const service = spawn(process.execPath, [MAIN, "serve"], {
+      env: settings,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const exited = once(service, "exit");
+    const printed = Promise.all([text(service.stdout), text(service.stderr)]);
+    const pid = service.pid ?? 0;
+    const workers = await until("the workers begin", () => {
+      const pids = childrenOf(pid);
+      return pids.length === 2 && pids;
+    });
+    process.kill(-pid, "SIGINT");
+    expect(await exited).toEqual([0, null]);
+    expect(workers.filter(isAlive)).toEqual([]);
+    const [log, errors] = await printed;
+    expect(log).not.toContain('"serving"');
+    expect(errors).toBe("");
+  });
+
   it("finishes what is under way where its primary is killed, and ends", async () => {
     await using service = await startWorkerService(env);
     const pids = [...service.workers().values()];
@@ -270,6 +295,12 @@ async function failureOf(environment: Record<string, string>): Promise<CommandEx
   const exit = await runCommand(["serve", "--workers", "2"], environment);
   expect(exit).toMatchObject({ code: 1 });
   return exit;
+}
+
+function childrenOf(pid: number): number[] {
+  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).split("\n");
+  const processes = lines.map((line) => line.trim().split(/ +/).map(Number));
+  return processes.filter(([, parent]) => parent === pid).map(([child]) => Number(child));
 }
 
 async function members(): Promise<string[]> {
