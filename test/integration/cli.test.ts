@@ -244,9 +244,9 @@ describe("a replica that does not answer", () => {
     await sql.query("insert into clavis.members (member_id) values (gen_random_uuid())");
     try {
       const one = await clavis(["keys", "revoke", key.id, "--max-wait", "0s"]);
-      expect(one.stdout).toMatch(/^holds from +[-\dT:]+Z, in 1m\ds: until then what was before may count$/m);
+      expect(one.stdout).toMatch(/^holds from +[-\dT:]+Z, in [\dms]+: until then what was before may count$/m);
       const many = await clavis(["keys", "revoke-many", "--keyspace", "frozen", "--all", "--max-wait", "0s"]);
-      expect(many.stderr).toMatch(/^1 are revoked\.\nThat holds from [-\dT:]+Z, in 1m\ds: until then /m);
+      expect(many.stderr).toMatch(/^1 are revoked\.\nThat holds from [-\dT:]+Z, in [\dms]+: until then /m);
     } finally {
       await sql.query("delete from clavis.members where applied_snapshot is null");
     }
