@@ -264,10 +264,20 @@ async function isReady(wanted: boolean): Promise<void> {
   await until(`readiness is ${wanted ? "on" : "off"}`, look, RECOVERY_MS_MAX);
 }
 
-/** Changes work again, and go on working. */
+/** Changes work again, and go on working; and verdicts, which wait for the change feed to hear from Postgres. */
 async function recovered(): Promise<void> {
-  const works = async () => !((await outcome(tenant.clavis.keys.create(aRequest()))) instanceof ClavisError);
-  await until("changes work again", works, RECOVERY_MS_MAX);
+  const made = await until(
+    "changes work again",
+    () => answerOf(tenant.clavis.keys.create(aRequest())),
+    RECOVERY_MS_MAX,
+  );
+  await until("verdicts work again", () => answerOf(verify(made.secret)), RECOVERY_MS_MAX);
+}
+
+/** Undefined where there is none. */
+async function answerOf<T>(call: Promise<T>): Promise<T | undefined> {
+  const answer = await outcome(call);
+  return answer instanceof ClavisError ? undefined : answer;
 }
 
 interface Count {
