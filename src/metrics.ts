@@ -2,6 +2,7 @@ import type { Outcome } from "@clavis/sdk/rules";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Manner } from "./coherence/pending-effects.ts";
 import type { SharedCacheEvents } from "./redis/shared-cache.ts";
+import { createCallTally, createTally } from "./tallies.ts";
 import { SECOND_MS } from "./time.ts";
 import type { Layer } from "./verify/cached-source.ts";
 import type { Comparison } from "./verify/stale-check.ts";
@@ -62,24 +63,20 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
-  const seconds = new Histogram({
+  const calls = createCallTally(registry, {
     name: "clavis_rpc_seconds",
     help: "Calls answered and the time that they took, by method and status.",
-    labelNames: ["method", "code"],
-    buckets: SECONDS_BUCKETS,
-    registers,
+    bounds: SECONDS_BUCKETS,
   });
-  const verdicts = new Counter({
+  const verdicts = createTally<Outcome>(registry, {
     name: "clavis_verdicts_total",
     help: "Secrets decided on, by outcome.",
-    labelNames: ["outcome"],
-    registers,
+    label: "outcome",
   });
-  const lookups = new Counter({
+  const lookups = createTally<Layer>(registry, {
     name: "clavis_lookups_total",
     help: "Secrets looked up, by the layer that had the answer.",
-    labelNames: ["layer"],
-    registers,
+    label: "layer",
   });
   const polls = new Counter({
     name: "clavis_feed_polls_total",
@@ -157,7 +154,7 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
   }
 
   return {
-    answered: (layer) => lookups.inc({ layer }),
+    answered: (layer) => lookups.count(layer),
     polled: (ok) => polls.inc({ result: ok ? "ok" : "failed" }),
     tookEffect: (manner, seconds) => effects.observe({ manner }, seconds),
     sharedCache: {
@@ -178,12 +175,8 @@ export function createMetrics({ redisUp }: { redisUp: (() => boolean) | undefine
       gauge("clavis_cache_bytes", "About how much memory they take.", "sum", bytes);
       gauge("clavis_cache_leased", "Whether the cache may answer: 1 or 0.", "min", () => (leased() ? 1 : 0));
     },
-    call(method, code, duration) {
-      seconds.observe({ method, code }, duration);
-    },
-    verdict(outcome) {
-      verdicts.inc({ outcome });
-    },
+    call: (method, code, seconds) => calls.observe(method, code, seconds),
+    verdict: (outcome) => verdicts.count(outcome),
     async expose() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
