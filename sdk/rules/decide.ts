@@ -1,6 +1,6 @@
 import type { Address } from "./address.ts";
 import { type Cidr, cidrContains } from "./cidr.ts";
-import { deriveKeyState, type KeyFacts } from "./key-state.ts";
+import { deriveKeyState, type KeyFacts, type KeyState } from "./key-state.ts";
 import { OUTCOMES, type Outcome } from "./outcome.ts";
 import { missingPermissions, type PermissionSet } from "./permission.ts";
 import { missingFor, type PermissionQuery } from "./query.ts";
@@ -52,21 +52,26 @@ type Refusal = Exclude<
   | "valid"
 >;
 
-/** When each refusal applies. Their order is that of `OUTCOMES`. */
-const applies: Record<Refusal, (record: VerifyRecord, request: DecideRequest, now: number) => boolean> = {
+type Applies = (record: VerifyRecord, request: DecideRequest, state: KeyState, now: number) => boolean;
+
+/** When each refusal applies. Their order is that of `OUTCOMES`. `state` is the key's at `now`, derived once for all of them. */
+const applies: Record<Refusal, Applies> = {
   wrong_keyspace: (record, request) => record.keyspaceId !== request.keyspaceId,
-  revoked: (record, _, now) => deriveKeyState(record, now) === "revoked",
-  rotated: (record, _, now) => record.secretStopTime !== null && now >= record.secretStopTime,
-  expired: (record, _, now) => deriveKeyState(record, now) === "expired",
-  not_yet_valid: (record, _, now) => deriveKeyState(record, now) === "not_yet_valid",
-  disabled: (record, _, now) => deriveKeyState(record, now) === "disabled",
+  revoked: (_record, _request, state) => state === "revoked",
+  rotated: (record, _request, _state, now) => record.secretStopTime !== null && now >= record.secretStopTime,
+  expired: (_record, _request, state) => state === "expired",
+  not_yet_valid: (_record, _request, state) => state === "not_yet_valid",
+  disabled: (_record, _request, state) => state === "disabled",
   owner_disabled: (record) => record.ownerDisabled,
   keyspace_disabled: (record) => record.keyspaceDisabled,
   tenant_suspended: (record) => record.tenantSuspended,
   address_denied: (record, request) => !isAllowedFrom(record.allowedAddresses, request.clientIp),
 };
 
-const refusals = OUTCOMES.filter((outcome): outcome is Refusal => Object.hasOwn(applies, outcome));
+const refusals = OUTCOMES.filter((outcome): outcome is Refusal => Object.hasOwn(applies, outcome)).map((outcome) => ({
+  outcome,
+  applies: applies[outcome],
+}));
 
 /**
  * Whether the secret that led to `record` may be used as `request` asks, at `now` in Unix milliseconds. A record of
@@ -78,16 +83,18 @@ const refusals = OUTCOMES.filter((outcome): outcome is Refusal => Object.hasOwn(
 export function decide(record: VerifyRecord | undefined, request: DecideRequest, now: number): Verdict {
   if (record === undefined || record.management || record.tenantId !== request.tenantId) return verdict("not_found");
 
-  const refusal = refusals.find((outcome) => applies[outcome](record, request, now));
-  if (refusal !== undefined) return verdict(refusal);
+  const state = deriveKeyState(record, now);
+  for (const refusal of refusals) if (refusal.applies(record, request, state, now)) return verdict(refusal.outcome);
 
   const missing = missingOf(record.permissions, request);
   return missing.length === 0 ? verdict("valid") : verdict("insufficient_permissions", missing);
 }
 
-function verdict(outcome: Outcome, missing: readonly string[] = []): Verdict {
+function verdict(outcome: Outcome, missing: readonly string[] = none): Verdict {
   return { outcome, missingPermissions: missing };
 }
+
+const none: readonly string[] = [];
 
 /** A key that is held to some addresses cannot be used from an unknown one. */
 function isAllowedFrom(allowed: readonly Cidr[], clientIp: Address | undefined): boolean {

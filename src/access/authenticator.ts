@@ -44,16 +44,16 @@ export function createAuthenticator(parts: {
   operatorSecrets: readonly Secret[];
 }): Authenticator {
   const { source, clock, operatorSecrets } = parts;
-  const operatorDigests = operatorSecrets.map(digestOf);
-  /** Callers by what is known of their keys: the same for as long as that is cached. */
-  const callers = new WeakMap<KnownSecret, Authenticated>();
+  const operatorDigests = operatorSecrets.map((secret) => Buffer.from(digestOf(secret)));
+  /** By what is known of their keys, for as long as that is cached: whatever does not depend on the moment or the call. */
+  const candidates = new WeakMap<KnownSecret, Candidate>();
 
   return {
-    caller: (credential) => callerWhere(credential, (record) => record),
-    verifier: (credential) => callerWhere(credential, (record) => ({ ...record, tenantSuspended: false })),
+    caller: (credential) => callerBy("asCaller", credential),
+    verifier: (credential) => callerBy("asVerifier", credential),
 
     async bearer(credential) {
-      const known = (await findAll(credential)).find(({ record }) => isValid(record, credential));
+      const known = (await findAll(credential)).find(({ record }) => isValid(asCustomer(record), credential));
       if (known === undefined) throw rejected();
       return { principal: { type: "key", ...idsOf(known) }, rights: noRights };
     },
@@ -67,29 +67,36 @@ export function createAuthenticator(parts: {
     },
   };
 
-  function callerWhere(credential: Credential, seenAs: (record: VerifyRecord) => VerifyRecord): Soon<Authenticated> {
+  function callerBy(seen: "asCaller" | "asVerifier", credential: Credential): Soon<Authenticated> {
     const digest = digestOf(credential.secret);
-    if (operatorDigests.some((known) => sameDigest(known, digest))) {
-      return { principal: { type: "operator" }, rights: unlimitedRights };
-    }
+    if (isOperator(digest)) return { principal: { type: "operator" }, rights: unlimitedRights };
     // Management keys are never imported, so what has another shape is none, and costs no look-up.
     if (shapeOf(credential.secret.reveal()) !== "clavis") throw rejected();
     const found = source.find({ digest, isMeant: isManagementKey, payer: credential.address });
     return soonThen(found, ({ known }) => {
-      if (known === undefined || !isValid(seenAs(known.record), credential)) throw rejected();
-      return callerOf(known);
+      const candidate = known && candidateOf(known);
+      if (candidate === undefined || !isValid(candidate[seen], credential)) throw rejected();
+      return candidate.authenticated;
     });
   }
 
-  function callerOf(known: KnownSecret): Authenticated {
-    const met = callers.get(known);
+  function isOperator(digest: string): boolean {
+    if (operatorDigests.length === 0) return false;
+    const bytes = Buffer.from(digest);
+    return operatorDigests.some((known) => timingSafeEqual(known, bytes));
+  }
+
+  function candidateOf(known: KnownSecret): Candidate {
+    const met = candidates.get(known);
     if (met !== undefined) return met;
-    const caller: Authenticated = {
-      principal: { type: "management_key", ...idsOf(known) },
-      rights: managementRights(known),
+    const asCaller = asCustomer(known.record);
+    const candidate: Candidate = {
+      asCaller,
+      asVerifier: { ...asCaller, tenantSuspended: false },
+      authenticated: { principal: { type: "management_key", ...idsOf(known) }, rights: managementRights(known) },
     };
-    callers.set(known, caller);
-    return caller;
+    candidates.set(known, candidate);
+    return candidate;
   }
 
   /** Two tenants may have imported one digest; then the one that made the secret here comes first, or else the elder key. */
@@ -108,9 +115,21 @@ export function createAuthenticator(parts: {
     // Asked for by few keys, and parsed for these alone.
     const clientIp = allowedAddresses.length === 0 ? undefined : parseAddress(address);
     const request = { tenantId, keyspaceId, clientIp, permissions: [] };
-    // `decide` hides management keys from verifiers; here they are what is looked for.
-    return decide({ ...record, management: false }, request, clock()).outcome === "valid";
+    return decide(record, request, clock()).outcome === "valid";
   }
+}
+
+/** A management key that calls, unless it may not now or from there. */
+interface Candidate {
+  /** What is decided on, where it does anything but verify, and where it verifies. */
+  readonly asCaller: VerifyRecord;
+  readonly asVerifier: VerifyRecord;
+  readonly authenticated: Authenticated;
+}
+
+/** `decide` hides management keys from verifiers; here they are what is looked for. */
+function asCustomer(record: VerifyRecord): VerifyRecord {
+  return { ...record, management: false };
 }
 
 const noRights: Rights = rightsOf({ permissions: [], keyspaceIds: [], addresses: [], expireTime: null });
@@ -131,10 +150,6 @@ function isManagementKey({ record }: KnownSecret): boolean {
 
 function idsOf({ record: { tenantId, keyId } }: KnownSecret): { tenantId: string; keyId: string } {
   return { tenantId, keyId };
-}
-
-function sameDigest(one: string, other: string): boolean {
-  return timingSafeEqual(Buffer.from(one), Buffer.from(other));
 }
 
 function rejected(): DomainError {
