@@ -33,7 +33,7 @@ export function leanRequestOf(request: {
   const method = methods.get(path);
   const type = contentTypes.get(headers["content-type"] ?? "");
   if (method === undefined || type === undefined || httpMethod !== "POST") return undefined;
-  if (authority === undefined || !URL.canParse(`http://${authority}`)) return undefined;
+  if (authority === undefined || !isAuthority(authority)) return undefined;
   for (const name of unusualHeaders) if (headers[name] !== undefined) return undefined;
 
   if (type.protocol === "grpc") {
@@ -46,6 +46,18 @@ export function leanRequestOf(request: {
   if (Number(headers["content-length"] ?? 0) > method.bytesMax) return undefined;
   const timeoutMs = connectTimeoutMs(headers["connect-timeout-ms"]);
   return timeoutMs === null ? undefined : { ...method, ...type, timeoutMs };
+}
+
+/** Authorities that can be parsed. A server has few, and hears them with every call; whoever makes up others gains nothing. */
+const soundAuthorities = new Set<string>();
+const SOUND_AUTHORITIES_MAX = 100;
+const AUTHORITY_LENGTH_MAX = 300;
+
+function isAuthority(text: string): boolean {
+  if (soundAuthorities.has(text)) return true;
+  if (!URL.canParse(`http://${text}`)) return false;
+  if (soundAuthorities.size < SOUND_AUTHORITIES_MAX && text.length <= AUTHORITY_LENGTH_MAX) soundAuthorities.add(text);
+  return true;
 }
 
 const bytesMax: Record<MethodName, number> = { verify: VERIFY_BYTES_MAX, batchVerify: BATCH_BYTES_MAX };
