@@ -7,6 +7,8 @@ import type { SharedRedis } from "./shared-redis.ts";
 export interface FaultParts {
   readonly nodes: readonly Node[];
   readonly redis: SharedRedis | undefined;
+  /** Ends Postgres without notice and starts it again. Gives where it is then. */
+  readonly crashPostgres: (() => Promise<string>) | undefined;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
   readonly counts: Map<string, number>;
@@ -63,9 +65,16 @@ function away(how: "cut" | "hang"): Fault {
   };
 }
 
-/** What happens to one replica after the other. */
-export async function runNodeFaults(prng: Prng, { nodes, say, signal, counts }: FaultParts): Promise<void> {
-  const faults = Object.entries(nodeFaults).flatMap(([name, [weight, fault]]) =>
+/** What happens to one replica after the other, and to Postgres where it is for us to end it. */
+export async function runNodeFaults(prng: Prng, parts: FaultParts): Promise<void> {
+  const { nodes, crashPostgres, say, signal, counts } = parts;
+  async function crash(): Promise<void> {
+    for (const node of nodes) node.orphan();
+    const url = await crashPostgres?.();
+    for (const node of nodes) if (url !== undefined) node.adopt(url);
+  }
+  const all = crashPostgres === undefined ? nodeFaults : { ...nodeFaults, "Postgres crashed": [1, crash] as const };
+  const faults = Object.entries(all).flatMap(([name, [weight, fault]]) =>
     Array.from({ length: weight }, () => ({ name, fault })),
   );
   const draw = openBag(prng, faults);

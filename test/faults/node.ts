@@ -21,6 +21,9 @@ export interface Node extends AsyncDisposable {
   /** Lets nothing through to Postgres, or breaks its connections, until `reconnect`. */
   disconnect(how: "cut" | "hang"): void;
   reconnect(): void;
+  /** Breaks its connections to a Postgres that goes, until it is led to the one that comes after. */
+  orphan(): void;
+  adopt(databaseUrl: string): void;
   /** Ends it as `kill -9` does. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -36,6 +39,8 @@ export interface NodeOptions {
   readonly token: string;
 }
 
+type Ailment = "dead" | "frozen" | "disconnected" | "orphaned";
+
 const CALL_MS_MAX = 8_000;
 
 /** A node that is not started yet. */
@@ -44,11 +49,11 @@ export async function openNode({ name, databaseUrl, redisPort, env, argv, token 
   const postgres = stack.use(await openPostgresProxy(databaseUrl));
   const redis =
     redisPort === undefined ? undefined : stack.use(await openTcpProxy({ host: "127.0.0.1", port: redisPort }));
-  const ailments = new Set<"dead" | "frozen" | "disconnected">(["dead"]);
+  const ailments = new Set<Ailment>(["dead"]);
   let wellSinceMs = 0;
   let running: { process: ServiceProcess; lines: VerifyLines; clavis: Clavis } | undefined;
 
-  function recover(ailment: "dead" | "frozen" | "disconnected"): void {
+  function recover(ailment: Ailment): void {
     ailments.delete(ailment);
     wellSinceMs = performance.now();
   }
@@ -97,6 +102,15 @@ export async function openNode({ name, databaseUrl, redisPort, env, argv, token 
     reconnect() {
       postgres.restore();
       recover("disconnected");
+    },
+    orphan() {
+      ailments.add("orphaned");
+      postgres.cut();
+    },
+    adopt(url) {
+      postgres.failOver(url);
+      postgres.restore();
+      recover("orphaned");
     },
     kill,
     async start() {
