@@ -196,7 +196,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
 
   /** The ids of all connections to this Redis. */
   async function clients(): Promise<string[]> {
-    const list = `${await client.client("LIST")}`;
+    const list = String(await client.client("LIST"));
     return Array.from(list.matchAll(/^id=(\d+)/gm), ([, id]) => id ?? "");
   }
 });
