@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { Exposition } from "../metrics.ts";
 import { random } from "../random.ts";
-import { monotonicMs } from "../time.ts";
+import { monotonicMs, SECOND_MS } from "../time.ts";
 import { createCombinedMetrics } from "./combined-metrics.ts";
 import type { SharedStore } from "./messages.ts";
 import { endsInRow, respawnDelayMs } from "./respawn.ts";
@@ -36,6 +36,13 @@ interface Parts {
   readonly onDead: (memberIds: readonly string[]) => void;
 }
 
+/**
+ * A worker that has not answered so many questions in a row is stuck, and serves nobody. Of a single process a probe of its operations
+ * port would notice that, but that port is the primary's.
+ */
+const UNANSWERED_MAX = 10;
+const PING_INTERVAL_MS = SECOND_MS;
+
 const MAIN = join(import.meta.dirname, "../main.ts");
 
 export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Crew {
@@ -45,6 +52,7 @@ export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Cre
   const stopping = new AbortController();
   let kept: readonly Promise<void>[] = [];
   let started = false;
+  let pings: NodeJS.Timeout | undefined;
 
   /** Keeps a place filled until the crew is stopped. */
   async function keep(number: number): Promise<void> {
@@ -82,6 +90,15 @@ export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Cre
     return () => (sinceMs === undefined ? 0 : monotonicMs() - sinceMs);
   }
 
+  /** Counts by our own ticks, so that a machine that was asleep does not take all for stuck when it wakes. */
+  function killStuck(): void {
+    for (const [number, worker] of workers) {
+      if (worker.ping() < UNANSWERED_MAX) continue;
+      log.error({ worker: number, pid: worker.pid }, "a worker does not answer and is killed");
+      worker.kill();
+    }
+  }
+
   function countReady(): number {
     return [...workers.values()].filter((worker) => worker.ready()).length;
   }
@@ -101,6 +118,7 @@ export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Cre
         // A terminal sends its signals to the workers as well, and those that have just begun know no better than to end.
         const urls = await Promise.race([all, stop]);
         started = urls !== undefined;
+        if (started) pings = setInterval(killStuck, PING_INTERVAL_MS);
         return urls?.[0];
       } catch (error) {
         // Nobody counts on those that serve already.
@@ -114,6 +132,7 @@ export function createCrew({ count, store, stopMsMax, log, onDead }: Parts): Cre
       return metrics.expose(await Promise.all([...workers.values()].map((worker) => worker.snapshot())));
     },
     async stop() {
+      clearInterval(pings);
       stopping.abort();
       for (const worker of workers.values()) worker.stop();
       const timer = setTimeout(() => {

@@ -10,6 +10,8 @@ export type ToWorker =
   | { readonly type: "start"; readonly number: number; readonly store: SharedStore }
   /** Drain, and end. */
   | { readonly type: "stop" }
+  /** To be answered by `pong`, by who can. */
+  | { readonly type: "ping" }
   /** To be answered by `counted`. */
   | { readonly type: "count" };
 
@@ -21,6 +23,7 @@ export type FromWorker =
   | { readonly type: "failed"; readonly error: unknown; readonly explained: boolean }
   /** Whenever one of them has changed. */
   | { readonly type: "state"; readonly ready: boolean; readonly memberIds: readonly string[] }
+  | { readonly type: "pong" }
   | { readonly type: "counted"; readonly metrics: MetricsSnapshot };
 
 /** What a worker needs of the store that the primary holds open. Here alone its secrets are in the clear. */

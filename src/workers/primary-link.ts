@@ -24,6 +24,7 @@ export function reachPrimary(worker: Worker): PrimaryLink {
   worker.on("message", (message: ToWorker) => {
     if (message.type === "start") start.resolve(message);
     else if (message.type === "stop") stop.resolve();
+    else if (message.type === "ping") tell({ type: "pong" });
     else count();
   });
 

@@ -25,6 +25,8 @@ export interface WorkerProcess {
   snapshot(): Promise<MetricsSnapshot>;
   /** What it told of its counts last. */
   lastSnapshot(): MetricsSnapshot;
+  /** Asks whether it is there, and tells how often it has been asked since its last answer. */
+  ping(): number;
   /** Tells it to drain and to end. */
   stop(): void;
   kill(): void;
@@ -40,6 +42,7 @@ export function forkWorker(number: number, store: SharedStore): WorkerProcess {
   const ended = Promise.withResolvers<string>();
   let served = false;
   let stopping = false;
+  let unanswered = 0;
   let failure: unknown;
   let ready = false;
   let memberIds: readonly string[] = [];
@@ -63,6 +66,9 @@ export function forkWorker(number: number, store: SharedStore): WorkerProcess {
         return;
       case "state":
         ({ ready, memberIds } = message);
+        return;
+      case "pong":
+        unanswered = 0;
         return;
       case "counted":
         ({ metrics } = message);
@@ -104,6 +110,11 @@ export function forkWorker(number: number, store: SharedStore): WorkerProcess {
       return metrics;
     },
     lastSnapshot: () => metrics,
+    ping() {
+      if (!served) return 0;
+      tell({ type: "ping" });
+      return unanswered++;
+    },
     stop() {
       stopping = true;
       tell({ type: "stop" });
