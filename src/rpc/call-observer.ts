@@ -9,46 +9,49 @@ import { isUnreadable, readable } from "./unreadable.ts";
 /** The header that names a call in answers, logs and audit events. */
 export const CALL_ID_HEADER = "clavis-call-id";
 
-/** Sees calls from when they have been read to their end, whichever way they come. */
+/**
+ * Sees calls from when they have been read to their end, whichever way they come. Each ends once, by either; `principal` is
+ * undefined if nobody could tell who called.
+ */
 export interface CallObserver {
-  /** `method` as `clavis.v1.KeyService/CreateKey`. */
-  begin(callId: string, method: string): ObservedCall;
+  /** The moment, for `startSeconds`. */
+  now(): number;
+  succeed(call: ObservedCall, principal: Principal | undefined): void;
+  /** Logs and counts what was thrown. Returns the status that it comes to, which names the call. */
+  fail(call: ObservedCall, error: unknown, principal: Principal | undefined): ConnectError;
 }
 
-/** A call under way. Ends once, by either; `principal` is undefined if nobody could tell who called. */
+/** A call under way. */
 export interface ObservedCall {
-  succeed(principal: Principal | undefined): void;
-  /** Logs and counts what was thrown. Returns the status that it comes to, which names the call. */
-  fail(error: unknown, principal: Principal | undefined): ConnectError;
+  readonly callId: string;
+  /** As `clavis.v1.KeyService/CreateKey`. */
+  readonly method: string;
+  readonly startSeconds: number;
 }
 
 /** `seconds` are monotonic. */
 export function createCallObserver(parts: { log: Log; metrics: Metrics; seconds: () => number }): CallObserver {
   const { log, metrics, seconds } = parts;
   return {
-    begin(callId, method) {
-      const start = seconds();
-
-      function settle(code: string, principal: Principal | undefined, error?: unknown): void {
-        const duration = seconds() - start;
-        metrics.call(method, code, duration);
-        const facts = { callId, method, code, ms: Math.round(duration * 1e6) / 1e3, principal };
-        if (isBug(error)) log.error({ ...facts, error }, "call failed");
-        else if (failedWith(error, "STORE_UNAVAILABLE")) log.warn({ ...facts, error }, "postgres is away");
-        else log.debug(facts, "call");
-      }
-
-      return {
-        succeed: (principal) => settle("ok", principal),
-        fail(error, principal) {
-          const answer = statusOf(error);
-          answer.metadata.set(CALL_ID_HEADER, callId);
-          settle(codeName(answer.code), principal, error);
-          return answer;
-        },
-      };
+    now: seconds,
+    succeed: (call, principal) => settle(call, "ok", principal),
+    fail(call, error, principal) {
+      const answer = statusOf(error);
+      answer.metadata.set(CALL_ID_HEADER, call.callId);
+      settle(call, codeName(answer.code), principal, error);
+      return answer;
     },
   };
+
+  function settle(call: ObservedCall, code: string, principal: Principal | undefined, error?: unknown): void {
+    const { callId, method, startSeconds } = call;
+    const duration = seconds() - startSeconds;
+    metrics.call(method, code, duration);
+    const facts = { callId, method, code, ms: Math.round(duration * 1e6) / 1e3, principal };
+    if (isBug(error)) log.error({ ...facts, error }, "call failed");
+    else if (failedWith(error, "STORE_UNAVAILABLE")) log.warn({ ...facts, error }, "postgres is away");
+    else log.debug(facts, "call");
+  }
 }
 
 /** `Code.DeadlineExceeded` as `deadline_exceeded`. */

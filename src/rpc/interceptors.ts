@@ -16,12 +16,13 @@ export function observe(observer: CallObserver): Interceptor {
   return (next) => async (req) => {
     const { callId } = req.contextValues.get(arrivalKey);
     req.contextValues.set(observedKey, true);
-    const observed = observer.begin(callId, `${req.service.typeName}/${req.method.name}`);
+    const method = `${req.service.typeName}/${req.method.name}`;
+    const call = { callId, method, startSeconds: observer.now() };
     const principal = () => req.contextValues.get(callKey)?.principal;
     const { signal } = req;
     // What a caller resets its stream with, which may be "internal error", is no error of ours.
     const fail = (error: unknown) =>
-      observed.fail(signal.aborted && error === signal.reason ? endOf(signal) : error, principal());
+      observer.fail(call, signal.aborted && error === signal.reason ? endOf(signal) : error, principal());
 
     let response: Response;
     try {
@@ -31,10 +32,10 @@ export function observe(observer: CallObserver): Interceptor {
     }
     response.header.set(CALL_ID_HEADER, callId);
     if (!response.stream) {
-      observed.succeed(principal());
+      observer.succeed(call, principal());
       return response;
     }
-    return { ...response, message: watched(response.message, () => observed.succeed(principal()), fail) };
+    return { ...response, message: watched(response.message, () => observer.succeed(call, principal()), fail) };
   };
 }
 

@@ -39,13 +39,22 @@ export function leanRequestOf(request: {
   if (type.protocol === "grpc") {
     if (!http2) return undefined;
     const timeoutMs = grpcTimeoutMs(headers["grpc-timeout"]);
-    return timeoutMs === null ? undefined : { ...method, ...type, timeoutMs };
+    return timeoutMs === null ? undefined : leanRequest(method, type, timeoutMs);
   }
   if ((headers["connect-protocol-version"] ?? "1") !== "1") return undefined;
   // Refused before it is read.
   if (Number(headers["content-length"] ?? 0) > method.bytesMax) return undefined;
   const timeoutMs = connectTimeoutMs(headers["connect-timeout-ms"]);
-  return timeoutMs === null ? undefined : { ...method, ...type, timeoutMs };
+  return timeoutMs === null ? undefined : leanRequest(method, type, timeoutMs);
+}
+
+/** Field by field: spreading costs several times as much. */
+function leanRequest(
+  { method, bytesMax }: Pick<LeanRequest, "method" | "bytesMax">,
+  { protocol, encoding }: Pick<LeanRequest, "protocol" | "encoding">,
+  timeoutMs: number | undefined,
+): LeanRequest {
+  return { method, bytesMax, protocol, encoding, timeoutMs };
 }
 
 /** Authorities that can be parsed. A server has few, and hears them with every call; whoever makes up others gains nothing. */

@@ -2,7 +2,7 @@ import { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { AddressedRequest } from "../http/client-address.ts";
 import type { RequestHandler } from "../http/request-handler.ts";
 import type { Shortcut } from "../http/shortcut.ts";
-import { type CommonHeaders, createConnectExchange, createGrpcExchange, createHttp1Exchange } from "./exchange.ts";
+import { type CommonHeaders, createExchanges } from "./exchange.ts";
 import { createLeanCalls, type LeanCallParts, type Presented } from "./lean-call.ts";
 import { leanRequestOf } from "./lean-request.ts";
 import { replay } from "./read-body.ts";
@@ -21,7 +21,8 @@ interface WireParts extends LeanCallParts {
  * answers; `test/integration/wire-differential.test.ts` holds them to that.
  */
 export function createWireHandler(parts: WireParts): Shortcut {
-  const { addressOf, stock, commonHeaders } = parts;
+  const { addressOf, stock } = parts;
+  const exchanges = createExchanges(parts.commonHeaders);
   const serve = createLeanCalls(parts);
 
   return {
@@ -30,10 +31,7 @@ export function createWireHandler(parts: WireParts): Shortcut {
       const { session } = stream;
       const lean = leanRequestOf({ httpMethod, path, authority, headers, http2: true });
       if (lean === undefined || session === undefined) return false;
-      const exchange =
-        lean.protocol === "grpc"
-          ? createGrpcExchange(stream, commonHeaders)
-          : createConnectExchange(stream, lean.encoding, commonHeaders);
+      const exchange = lean.protocol === "grpc" ? exchanges.grpc(stream) : exchanges.connect(stream, lean.encoding);
       const presented = presentedBy({ socket: session.socket, headers }, addressOf);
       serve(lean, presented, exchange, (arrived) => {
         const req = new Http2ServerRequest(stream, headers, {}, []);
@@ -50,7 +48,7 @@ export function createWireHandler(parts: WireParts): Shortcut {
       const { method: httpMethod, url: path, headers } = req;
       const lean = leanRequestOf({ httpMethod, path, authority: headers.host, headers, http2: false });
       if (lean === undefined) return false;
-      const exchange = createHttp1Exchange(req, res, lean.encoding, commonHeaders);
+      const exchange = exchanges.http1(req, res, lean.encoding);
       serve(lean, presentedBy(req, addressOf), exchange, (arrived) =>
         stock(
           req,
