@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createClavis, Outcome } from "@clavis/sdk";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { toUuid } from "../../src/postgres/columns.ts";
 import { createCertificate } from "../harness/certificate.ts";
 import { type CommandExit, runCommand } from "../harness/clavis-command.ts";
@@ -168,14 +168,15 @@ describe("a service of two workers", { timeout: 60_000 }, () => {
   it("kills one that hangs when all are to stop", async () => {
     await using service = await startWorkerService(env);
     const pids = [...service.workers().values()];
-    process.kill(pids[0] ?? 0, "SIGSTOP");
+    const [[hanging, pid] = [0, 0]] = service.workers();
+    process.kill(pid, "SIGSTOP");
     // What it told before counts on while it hangs.
     expect(await metricOf(service, 'clavis_workers{state="running"}')).toBe(2);
     const start = performance.now();
     service.signal("SIGTERM");
     expect(await service.exited).toMatchObject({ code: 0 });
     expect(performance.now() - start).toBeLessThan(HANGING_MS_MAX);
-    expect(service.logged("workers that have not stopped in time are killed")).toMatchObject([{ workers: [1] }]);
+    expect(service.logged("workers that have not stopped in time are killed")).toMatchObject([{ workers: [hanging] }]);
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
@@ -190,6 +191,9 @@ describe("a service of two workers", { timeout: 60_000 }, () => {
     const exited = once(service, "exit");
     const printed = Promise.all([text(service.stdout), text(service.stderr)]);
     const pid = service.pid ?? 0;
+    onTestFinished(() => {
+      for (const one of [...childrenOf(pid), pid]) if (isAlive(one)) process.kill(one, "SIGKILL");
+    });
     const workers = await until("the workers begin", () => {
       const pids = childrenOf(pid);
       return pids.length === 2 && pids;
