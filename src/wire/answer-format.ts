@@ -21,6 +21,7 @@ import type { BatchAnswer } from "../rpc/verify-service.ts";
 import type { KnownSecret } from "../verify/known-secret.ts";
 import type { VerifyAnswer } from "../verify/verify-service.ts";
 import type { Encoding } from "./lean-request.ts";
+import { readPlainBatch, readPlainVerify } from "./read-request.ts";
 
 type VerifyRequest = MessageShape<typeof VerifyRequestSchema>;
 type BatchVerifyRequest = MessageShape<typeof BatchVerifyRequestSchema>;
@@ -30,8 +31,8 @@ type BatchVerifyRequest = MessageShape<typeof BatchVerifyRequestSchema>;
  * for each `KnownSecret`, and let go with it. Readers throw what is for the stock handler to put into words.
  */
 export interface AnswerFormat {
-  readVerify(bytes: Uint8Array): VerifyRequest;
-  readBatch(bytes: Uint8Array): BatchVerifyRequest;
+  readVerify(bytes: Buffer): VerifyRequest;
+  readBatch(bytes: Buffer): BatchVerifyRequest;
   writeVerify(answer: VerifyAnswer): Uint8Array;
   writeBatch(answers: readonly BatchAnswer[]): Uint8Array;
 }
@@ -56,8 +57,8 @@ function createBinaryFormat(): AnswerFormat {
   }
 
   return {
-    readVerify: (bytes) => fromBinary(VerifyRequestSchema, bytes),
-    readBatch: (bytes) => fromBinary(BatchVerifyRequestSchema, bytes),
+    readVerify: (bytes) => readPlainVerify(bytes) ?? fromBinary(VerifyRequestSchema, bytes),
+    readBatch: (bytes) => readPlainBatch(bytes) ?? fromBinary(BatchVerifyRequestSchema, bytes),
     writeVerify: (answer) => Buffer.concat(parts(answer)),
     writeBatch: (answers) =>
       Buffer.concat(

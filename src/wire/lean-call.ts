@@ -260,7 +260,7 @@ interface Method {
   readonly name: string;
   readonly admit: NonNullable<ReturnType<typeof admissionTo>>;
   /** Reads a request. Throws if it cannot be read. */
-  open(bytes: Uint8Array, format: AnswerFormat): Opened;
+  open(bytes: Buffer, format: AnswerFormat): Opened;
 }
 
 /** A request that could be read. */
