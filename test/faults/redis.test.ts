@@ -97,6 +97,19 @@ describe("one Redis", () => {
     expect(proxy.accepted).toBe(before + 1);
   });
 
+  it("is not listened to any more once it has said what nobody asked for", async ({ skip }) => {
+    await using redis = (await openOwnRedis()) ?? skip("no redis");
+    await using proxy = await openTcpProxy({ port: redis.port });
+    await using parts = await openRedisParts(`redis://127.0.0.1:${proxy.port}`);
+    await works(parts);
+    const before = proxy.accepted;
+    proxy.answer((piece, passOn) => passOn(Buffer.concat([piece, Buffer.from("+OK\r\n")])));
+    await keepOne(parts);
+    proxy.answer((piece, passOn) => passOn(piece));
+    await until("another connection is there", () => proxy.accepted > before);
+    await works(parts);
+  });
+
   it("is left to rest when it shakes hands and then is slow", async ({ skip }) => {
     await using redis = (await openOwnRedis()) ?? skip("no redis");
     await using proxy = await openTcpProxy({ port: redis.port });
