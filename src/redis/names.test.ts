@@ -22,14 +22,18 @@ it("shares no name between deployments", () => {
 });
 
 it("tells nothing of the digest, and has another name for each timeline", () => {
-  const { tagOf } = createNames(newRootKey("a"));
-  const tags = [tagOf("one", digest), tagOf("other", digest), tagOf("one", digest.replace(/^./, "x"))];
+  const names = createNames(newRootKey("a"));
+  const tags = [
+    names.tagOf("one", digest),
+    names.tagOf("other", digest),
+    names.tagOf("one", digest.replace(/^./, "x")),
+  ];
   expect(new Set(tags).size).toBe(3);
   for (const tag of tags) expect(tag).toMatch(/^[\w-]{22}$/);
 });
 
 it("has all members on one node of a Cluster", () => {
-  const { ofMember } = createNames(newRootKey("a"));
-  const slots = Array.from({ length: 20 }, (_, member) => slotOf(ofMember(`${member}`)));
+  const names = createNames(newRootKey("a"));
+  const slots = Array.from({ length: 20 }, (_, member) => slotOf(names.ofMember(`${member}`)));
   expect(new Set(slots).size).toBe(1);
 });
