@@ -324,7 +324,7 @@ describe("hints", () => {
 });
 
 describe("a Cluster", () => {
-  it("is there but for what is on a node that hangs", async ({ skip }) => {
+  it("is there but for what is on a node that hangs", { timeout: 90_000 }, async ({ skip }) => {
     await using cluster = (await openRedisCluster()) ?? skip("no redis");
     const [first, second] = cluster.nodes as readonly [OwnRedis, OwnRedis];
     await using parts = await openRedisParts(`${first.url}?cluster=true`);
