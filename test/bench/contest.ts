@@ -14,17 +14,19 @@ export interface Contestant extends AsyncDisposable {
 /** One that is no floor: there is something to ask of it. */
 export interface Service extends Contestant {
   readonly work: Work;
+  /** Where its metrics are, if it is the whole service on a database that is there. */
+  readonly operationsUrl?: string;
 }
 
 /** Starts a floor of this folder. */
 export async function startFloor(program: string, ...args: readonly string[]): Promise<Contestant> {
-  const { told, ...running } = await startProgram<Pick<Contestant, "url">>(program, ...args);
+  const { told, ...running } = await startProgram<Omit<Contestant, keyof AsyncDisposable>>(program, ...args);
   return { ...running, ...told };
 }
 
 /** Starts a service of this folder. */
 export async function startService(program: string, ...args: readonly string[]): Promise<Service> {
-  const { told, ...running } = await startProgram<Pick<Service, "url" | "work">>(program, ...args);
+  const { told, ...running } = await startProgram<Omit<Service, keyof AsyncDisposable>>(program, ...args);
   return { ...running, ...told };
 }
 

@@ -1,25 +1,46 @@
-/** `npm run bench`, or `npm run bench -- S1 S3`: ratios taken in one run, as a table and as JSON. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { arch, cpus, platform, release, tmpdir } from "node:os";
+/**
+ * Ratios taken in one run.
+ *
+ *     npm run bench              all rows: a table, test/bench/results/latest.json, and with it docs/performance.md and its chart
+ *     npm run bench -- --long    also what takes twenty minutes and twenty gigabytes
+ *     npm run bench -- S1 S3     these rows; nothing is written
+ *     npm run bench -- --chart   page and chart anew from the JSON; nothing is measured
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { arch, cpus, loadavg, platform, tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { writeDocuments } from "./documents.ts";
 import { findLoader } from "./load.ts";
-import type { Row } from "./row.ts";
-import { rows } from "./rows.ts";
+import { readReport, writeReport } from "./report.ts";
+import { aimOf, detailOf, figureOf, type Row } from "./row.ts";
+import { longRows, rows } from "./rows.ts";
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !Object.hasOwn(rows, name));
+const { values, positionals } = parseArgs({
+  options: { chart: { type: "boolean" }, long: { type: "boolean" } },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !Object.hasOwn(rows, name));
 if (unknown.length > 0)
   throw new Error(`there is no row ${unknown.join(", ")}; there are ${Object.keys(rows).join(", ")}`);
 
-const folder = mkdtempSync(join(tmpdir(), "clavis-load-"));
-const loader = findLoader(folder);
-const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? "?"}, ${platform()} ${release()} ${arch()}, Node ${process.version}`;
-print(`load from ${loader.name}\non ${machine}`);
+if (values.chart) writeDocuments(readReport());
+else await measureAll();
 
-const done: Row[] = [];
-try {
+async function measureAll(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "clavis-load-"));
+  const loader = findLoader(folder);
+  const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? "?"}, ${platform()} ${arch()}, Node ${process.version}`;
+  const [loadAverage = 0] = loadavg();
+  print(`load from ${loader.name}\non ${machine}, load average ${loadAverage.toFixed(1)}`);
+
+  const done: Row[] = [];
+  const notMeasured: string[] = [];
   for (const [name, measure] of Object.entries(rows)) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
+    if (positionals.length > 0 ? !positionals.includes(name) : longRows.includes(name) && !values.long) {
+      notMeasured.push(name);
+      continue;
+    }
     try {
       for (const row of await measure(loader.run)) {
         done.push(row);
@@ -27,27 +48,23 @@ try {
       }
     } catch (error) {
       // What is missing for one row is no reason to give up the others.
+      notMeasured.push(name);
       print(`${name.padEnd(4)} NOT MEASURED: ${String(error)}`);
       process.exitCode = 1;
     }
   }
-} finally {
   rmSync(folder, { recursive: true });
-}
 
-const results = join(import.meta.dirname, "results");
-mkdirSync(results, { recursive: true });
-const report = { machine, load: loader.name, date: new Date().toISOString(), rows: done };
-writeFileSync(join(results, "latest.json"), `${JSON.stringify(report, null, 2)}\n`);
+  if (positionals.length > 0) return;
+  const report = { machine, loadAverage, load: loader.name, date: new Date().toISOString(), rows: done, notMeasured };
+  writeReport(report);
+  writeDocuments(report);
+}
 
 /** What misses its aim says so. */
 function lineOf(row: Row): string {
-  const figure = "ratio" in row ? row.ratio.toFixed(2) : `${row.value.toFixed(2)} ${row.unit}`;
-  const verdict = row.aim === null ? "" : `aim ${"ratio" in row ? "≥" : "≤"} ${row.aim}: ${row.met ? "met" : "MISSED"}`;
-  const detail = Object.entries(row.detail).map(
-    ([name, rate]) => `${name} ${rate.toLocaleString("en", { maximumSignificantDigits: 3 })}${row.detailUnit}`,
-  );
-  return `${row.row.padEnd(4)}${figure.padStart(7)}  ${row.what.padEnd(76)}${verdict.padEnd(20)}${detail.join(", ")}`;
+  const verdict = row.aim === null ? "" : `aim ${aimOf(row)}: ${row.met ? "met" : "MISSED"}`;
+  return `${row.row.padEnd(4)}${figureOf(row).padStart(7)}  ${row.what.padEnd(76)}${verdict.padEnd(20)}${detailOf(row)}`;
 }
 
 function print(text: string): void {

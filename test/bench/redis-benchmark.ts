@@ -12,10 +12,10 @@ const VALUE_BYTES = 512;
 /** Requests in a second of a turn: redis-benchmark is told how many to make, not how long to go on. */
 const REQUESTS_PER_SECOND = 50_000;
 
-/** GETs of different keys, each on its own, by the Redis at `url`. Undefined where there is no redis-benchmark. */
-export async function openRedisBenchmark(url: string): Promise<Turn | undefined> {
+/** GETs of different keys, each on its own, by the Redis at `url`. Throws where there is no redis-benchmark. */
+export async function openRedisBenchmark(url: string): Promise<Turn> {
   const program = await findProgram(["redis-benchmark", "valkey-benchmark"], "redis-server");
-  if (program === undefined) return undefined;
+  if (program === undefined) throw new Error("there is no redis-benchmark");
   const { hostname, port } = new URL(url);
   const measure = async (test: "get" | "set", requests: number) => {
     const { stdout } = await promisify(execFile)(

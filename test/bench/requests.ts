@@ -10,6 +10,7 @@ import {
   VerifyResponseSchema,
 } from "../../src/gen/clavis/v1/verify_service_pb.ts";
 import { envelope } from "../harness/wire.ts";
+import { bulkSecret } from "./bulk-keys.ts";
 import type { Load } from "./load.ts";
 import { PERMISSIONS, type Work } from "./servers/work.ts";
 
@@ -71,10 +72,16 @@ export const connectJson: Speech = {
   verdicts: (answer) => [fromJsonString(VerifyResponseSchema, answer.toString())],
 };
 
-/** Verify over gRPC of all secrets in `file`, one a line, in turn. */
-export function grpcVerifyEach(url: string, work: Work, file: string): Load {
+/** Verify over gRPC of all secrets in `file`, one a line, in turn, so many under way on each connection. */
+export function grpcVerifyEach(url: string, work: Work, file: string, streams = 16): Load {
   const load = grpcVerify.load(url, work);
-  return { ...load, variation: { kind: "lines", at: load.body.indexOf(work.secrets[0] ?? ""), file } };
+  return { ...load, streams, variation: { kind: "lines", at: load.body.indexOf(work.secrets[0] ?? ""), file } };
+}
+
+/** Verify over gRPC of keys that were added in bulk to the keyspace of `work`, drawn from so many. */
+export function grpcVerifyBulk(url: string, work: Work, keys: number, draw: "zipf" | "uniform", streams = 16): Load {
+  const load = grpcVerify.load(url, { ...work, secrets: [bulkSecret(0)] });
+  return { ...load, streams, variation: { kind: "bulk", at: load.body.indexOf(bulkSecret(0)), keys, draw } };
 }
 
 /** CreateKey over gRPC, each with a `request_id` of its own. */

@@ -27,7 +27,7 @@ interface Line {
   readonly detailUnit: Unit;
 }
 
-export type Unit = "/s" | "s";
+export type Unit = "/s" | "s" | "bytes" | "";
 
 /** How many times as much as `to` is `of`, of those whose rates per second are given. */
 export function ratioRow<Name extends string>(line: {
@@ -45,8 +45,43 @@ export function ratioRow<Name extends string>(line: {
 
 /** The median of some times, in seconds. */
 export function timeRow(line: { row: string; what: string; seconds: readonly number[]; aim: number }): Row {
-  const { row, what, seconds, aim } = line;
-  const value = median(seconds);
+  const { seconds, ...rest } = line;
   const detail = { shortest: Math.min(...seconds), longest: Math.max(...seconds) };
-  return { row, what, value, unit: "s", aim, met: value <= aim, detail, detailUnit: "s" };
+  return { ...valueRow({ ...rest, value: median(seconds), unit: "s" }), detail, detailUnit: "s" };
+}
+
+export function valueRow(line: { row: string; what: string; value: number; unit: Unit; aim: number }): Value {
+  return { ...line, met: line.value <= line.aim, detail: {}, detailUnit: line.unit };
+}
+
+/** What was measured, in words: `0.75`, or `1.5 s`. */
+export function figureOf(row: Row): string {
+  return "ratio" in row
+    ? row.ratio.toFixed(2)
+    : withUnit(row.unit === "bytes" ? Math.round(row.value) : row.value, row.unit);
+}
+
+/** What it should be: `≥ 0.75`, or nothing. */
+export function aimOf(row: Row): string {
+  if (row.aim === null) return "";
+  return "ratio" in row ? `≥ ${row.aim}` : `≤ ${withUnit(row.aim, row.unit)}`;
+}
+
+function withUnit(value: number, unit: Unit): string {
+  return `${value.toLocaleString("en", { maximumFractionDigits: 2 })} ${unit}`.trim();
+}
+
+/** How often the aim is reached: 1 is just met, and more is better. Undefined where nothing is aimed at. */
+export function scoreOf(row: Row): number | undefined {
+  if (row.aim === null) return undefined;
+  return "ratio" in row ? row.ratio / row.aim : row.aim / row.value;
+}
+
+/** The figures behind it: `lean 31,100/s, floor 52,700/s`. */
+export function detailOf({ detail, detailUnit }: Row): string {
+  const space = detailUnit.startsWith("/") ? "" : " ";
+  const figures = Object.entries(detail).map(
+    ([name, figure]) => `${name} ${figure.toLocaleString("en", { maximumSignificantDigits: 3 })}${space}${detailUnit}`,
+  );
+  return figures.join(", ");
 }

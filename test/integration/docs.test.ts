@@ -29,6 +29,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm run -s clavis -- backup - | gpg --encrypt --recipient ops@example.com > clavis.backup.gpg":
     "needs that recipient's key; test/integration/restore.test.ts uses standard input and output",
   "npm run -s clavis -- backup move.backup": "test/integration/backup.test.ts makes that move, and the one back",
+  "npm run bench": "takes minutes; test/integration/performance-docs.test.ts makes table and chart from the latest run",
   "./scripts/compose-env > .env": "needs Docker; the first line is tried below",
 };
 

@@ -1,6 +1,10 @@
-/** The service as it is, on a database that is there: `clavis-server.ts URL KEYS FILE`, with so many keys, whose secrets it writes to the file. */
+/**
+ * The service as it is, on a database that is there: `clavis-server.ts URL KEYS FILE [NAME=VALUE...]`, with so many keys, whose
+ * secrets it writes to the file, and with these variables of its environment.
+ */
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
+import { parseEnv } from "node:util";
 import { createClavis } from "@clavis/sdk";
 import { parseConfig } from "../../../src/config.ts";
 import { createLog } from "../../../src/log.ts";
@@ -9,11 +13,14 @@ import { aKey } from "../requests.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import type { Work } from "./work.ts";
 
-const BATCH_MAX = 1000;
+/** A fifth of what a call may have: the machine is busy, and a transaction may not idle for long. */
+const BATCH_MAX = 200;
 
-const [, , databaseUrl = "", keys = "", file = ""] = process.argv;
+const [, , databaseUrl = "", keys = "", file = "", ...settings] = process.argv;
 const { environment, operatorToken } = serverEnvironment(databaseUrl);
-const server = await startServer(parseConfig(environment), { log: createLog("warn") });
+const server = await startServer(parseConfig({ ...environment, ...parseEnv(settings.join("\n")) }), {
+  log: createLog("warn"),
+});
 process.once("SIGTERM", () => void server[Symbol.asyncDispose]().then(() => process.exit()));
 
 await using operator = createClavis({ baseUrl: server.url, token: operatorToken });
@@ -35,4 +42,4 @@ if (file !== "") {
   await finished(stream);
 }
 const work: Work = { token, keyspaceId: keyspace.id, secrets: secrets.slice(0, 1) };
-process.send?.({ url: server.url, work });
+process.send?.({ url: server.url, operationsUrl: server.operationsUrl, work });

@@ -12,7 +12,7 @@ export function serverEnvironment(url: string) {
     CLAVIS_ROOT_KEYS: `bench:${randomBytes(32).toString("base64")}`,
     CLAVIS_OPERATOR_KEYS: operatorToken,
     CLAVIS_LISTEN: "127.0.0.1:0",
-    CLAVIS_METRICS_LISTEN: "off",
+    CLAVIS_METRICS_LISTEN: "127.0.0.1:0",
     CLAVIS_DRAIN_DELAY_SECONDS: "0",
   };
   return { environment, operatorToken };
