@@ -26,7 +26,7 @@ describe("the cache of secrets", () => {
   });
 
   it("passes over what is larger than all of it, and lets go of what was there", () => {
-    const { cache } = aCache({ bytesMax: 2_000 });
+    const { cache } = aCache({ bytesMax: 3_000 });
     cache.keep("a", aReading(), 0, cache.news);
     cache.keep("a", aReading([aKnownSecret({ facts: { displayName: "x".repeat(1000) } })]), 0, cache.news);
     expect([cache.get("a"), cache.size, cache.bytes]).toEqual([undefined, 0, 0]);
@@ -125,7 +125,7 @@ describe("a secret that nobody knows", () => {
   });
 
   it("pushes out no secret that is known, however many there are, and there is an end to them too", () => {
-    const { cache } = aCache({ bytesMax: 2_000 });
+    const { cache } = aCache({ bytesMax: 3_000 });
     cache.keep("known", aReading(), 0, cache.news);
     for (let index = 0; index < 60_000; index++) cache.keep(`forged ${index}`, unknown, 0, cache.news);
     expect([cache.get("known") !== undefined, cache.size]).toEqual([true, 1]);
