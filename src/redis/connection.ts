@@ -8,7 +8,7 @@ import { endConnectionsOnThrowingReplies } from "./throwing-replies.ts";
 
 /**
  * The way to Redis, which may be cut at any time without a wrong answer: nothing that it holds is needed. Nothing of it throws, and
- * nobody waits for it longer than a tenth of a second.
+ * nobody waits for it longer than `BUDGET_MS`.
  */
 export interface RedisConnection extends AsyncDisposable {
   /** Whether commands would be sent at the moment. */
@@ -23,8 +23,11 @@ export interface RedisConnection extends AsyncDisposable {
   subscribe(subscription: Subscription): void;
 }
 
+/** Long for a Redis that is near, and short for a caller who could have asked Postgres meanwhile. */
+const BUDGET_MS = 100;
+
 /** Connects in the background, and again whenever a connection breaks. What is asked meanwhile goes without an answer at once. */
-export function openRedis(url: Secret, log: Log): RedisConnection {
+export function openRedis(url: Secret, log: Log, budgetMs = BUDGET_MS): RedisConnection {
   const address = parseRedisUrl(url.reveal());
   if (address === undefined) throw new TypeError("not the URL of a Redis");
   endConnectionsOnThrowingReplies();
@@ -33,6 +36,7 @@ export function openRedis(url: Secret, log: Log): RedisConnection {
   let toldElsewhere = false;
   const nodes = stack.use(
     openNodes(address, {
+      budgetMs,
       onChanged() {
         const up = nodes.up();
         if (known === up) return;

@@ -13,7 +13,7 @@ export interface Command {
   readonly args: readonly (string | number | Buffer)[];
 }
 
-/** One server of Redis, over one connection. Nothing of it throws, and nothing takes longer than `BUDGET_MS`. */
+/** One server of Redis, over one connection. Nothing of it throws, and nothing takes longer than its budget. */
 export interface RedisNode {
   /** Whether commands are sent at the moment. */
   up(): boolean;
@@ -25,13 +25,12 @@ export interface RedisNode {
   distrust(): void;
 }
 
-/** How long an answer may take. */
-const BUDGET_MS = 100;
-
 interface Parts {
   readonly redis: Redis;
   /** Whether it is one of a Cluster, where a command may name but one slot. */
   readonly clustered: boolean;
+  /** How long an answer may take. */
+  readonly budgetMs: number;
   /** Called when the server says that something is on another one. */
   readonly onElsewhere: () => void;
 }
@@ -41,7 +40,7 @@ interface Parts {
  * no other then until a new one has passed its handshake: a Redis that hangs costs those who wait at that moment one budget, and
  * nobody anything afterwards. One that shakes hands and then is slow again is left to rest by the breaker.
  */
-export function createNode({ redis, clustered, onElsewhere }: Parts): RedisNode {
+export function createNode({ redis, clustered, budgetMs, onElsewhere }: Parts): RedisNode {
   const breaker = createBreaker();
   // A socket that fails closes by itself; a parser that does not understand what it gets only says so.
   redis.on("error", () => end());
@@ -63,7 +62,7 @@ export function createNode({ redis, clustered, onElsewhere }: Parts): RedisNode 
     return new Promise((resolve) => {
       let waiting = true;
       // Where it was this process that stood still, the answer may lie in the socket: it is read before the immediate runs.
-      const timer = setTimeout(() => setImmediate(expire), BUDGET_MS);
+      const timer = setTimeout(() => setImmediate(expire), budgetMs);
       act().then(settle, (error: unknown) => {
         noteError(error);
         settle(undefined);

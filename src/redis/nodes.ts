@@ -15,7 +15,9 @@ export interface Nodes extends Disposable {
   connect(): Redis;
 }
 
-export interface NodesEvents {
+export interface NodesOptions {
+  /** How long an answer may take. */
+  readonly budgetMs: number;
   /** A server has come or gone. */
   readonly onChanged: () => void;
   /** A server that is asked as if it were alone says that it is not. */
@@ -33,14 +35,14 @@ const RECONNECT_MAX_MS = 2 * SECOND_MS;
 const REFRESH_MIN_MS = SECOND_MS;
 const REFRESH_MAX_MS = 5 * SECOND_MS;
 
-export function openNodes(address: RedisAddress, events: NodesEvents): Nodes {
-  return address.cluster ? openCluster(address, events) : openSingle(address, events);
+export function openNodes(address: RedisAddress, options: NodesOptions): Nodes {
+  return address.cluster ? openCluster(address, options) : openSingle(address, options);
 }
 
-function openSingle(address: RedisAddress, { onChanged, onElsewhere }: NodesEvents): Nodes {
+function openSingle(address: RedisAddress, { budgetMs, onChanged, onElsewhere }: NodesOptions): Nodes {
   const [host] = address.hosts;
   const redis = new Redis({ ...optionsOf(address), ...host, db: address.db, retryStrategy: backOff });
-  const node = createNode({ redis, clustered: false, onElsewhere });
+  const node = createNode({ redis, clustered: false, budgetMs, onElsewhere });
   redis.on("ready", onChanged);
   redis.on("close", onChanged);
   return {
@@ -59,7 +61,7 @@ function openSingle(address: RedisAddress, { onChanged, onElsewhere }: NodesEven
  * whomever, but to the nodes themselves, so that a node that hangs costs only what is on it. A connection that has ended is not made
  * again before the Cluster has been asked anew: the node may have another address by then, or be no node any more.
  */
-function openCluster(address: RedisAddress, { onChanged }: NodesEvents): Nodes {
+function openCluster(address: RedisAddress, { budgetMs, onChanged }: NodesOptions): Nodes {
   const nodes = new Map<string, { readonly redis: Redis; readonly node: RedisNode }>();
   const cluster = new Cluster([...address.hosts], {
     enableOfflineQueue: false,
@@ -73,7 +75,7 @@ function openCluster(address: RedisAddress, { onChanged }: NodesEvents): Nodes {
   let refresh: NodeJS.Timeout | undefined;
   cluster.on("error", () => {});
   cluster.on("+node", (redis: Redis) => {
-    const node = createNode({ redis, clustered: true, onElsewhere: refreshSoon });
+    const node = createNode({ redis, clustered: true, budgetMs, onElsewhere: refreshSoon });
     nodes.set(keyOf(redis), { redis, node });
     redis.on("ready", onChanged);
     redis.on("close", onChanged);

@@ -28,13 +28,16 @@ export interface RedisPartsOptions {
   readonly rootKey?: RootKey;
   /** Those that it has beside it. */
   readonly formerRootKeys?: readonly RootKey[];
+  /** How long an answer may take, by default as long as in earnest; longer where a machine that is busy must not matter. */
+  readonly budgetMs?: number;
 }
 
 /** Opens them on the Redis at `url`. Resolves when that is there. */
 export async function openRedisParts(url: string, options: RedisPartsOptions = {}): Promise<RedisParts> {
-  const { rootKey = newRootKey(randomBytes(4).toString("hex")), formerRootKeys = [] } = options;
+  const { rootKey = newRootKey(randomBytes(4).toString("hex")), formerRootKeys = [], budgetMs } = options;
   const logged: string[] = [];
-  const redis = openRedis(new Secret(url), createLog("info", { write: (line) => void logged.push(line) }));
+  const log = createLog("info", { write: (line) => void logged.push(line) });
+  const redis = openRedis(new Secret(url), log, budgetMs);
   const counts = new Map<string, number>();
   let pending = 0;
   let waiting: (() => void)[] = [];

@@ -4,7 +4,7 @@ import { createNames } from "../../src/redis/names.ts";
 import { writeReading } from "../../src/redis/reading-text.ts";
 import { VALUE_BYTES_MAX } from "../../src/redis/sealed-value.ts";
 import { deriveKey } from "../../src/root-keys.ts";
-import { MINUTE_MS } from "../../src/time.ts";
+import { MINUTE_MS, SECOND_MS } from "../../src/time.ts";
 import { A_TIMELINE, aDigest, aReading } from "../harness/a-reading.ts";
 import { openOwnRedis } from "../harness/redis.ts";
 import { openRedisParts, type RedisParts } from "../harness/redis-parts.ts";
@@ -15,6 +15,9 @@ const redis = await openOwnRedis();
 if (redis !== undefined) stack.use(redis);
 
 afterAll(() => stack.disposeAsync());
+
+/** With time for answers: what is tried here is not whether they come soon. */
+const openParts = (url: string) => openRedisParts(url, { budgetMs: 10 * SECOND_MS });
 
 const nothing = new Map();
 let digests = 0;
@@ -42,7 +45,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
 
   it("says nothing of secrets, and ends everything in time", async () => {
     await client.flushall();
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const digest = "0123456789abcdef".repeat(4);
     parts.cache.keep(digest, aReading());
     parts.cache.bury(A_TIMELINE, newDigest(), 7);
@@ -63,7 +66,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("does not let what is kept together go together", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const kept = Array.from({ length: 50 }, newDigest);
     for (const digest of kept) parts.cache.keep(digest, aReading());
     await parts.written();
@@ -76,15 +79,15 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("keeps deployments apart that share a Redis", async () => {
-    await using one = await openRedisParts(redis.url);
-    await using other = await openRedisParts(redis.url);
+    await using one = await openParts(redis.url);
+    await using other = await openParts(redis.url);
     const { digest } = await keepOne(one);
     expect((await one.cache.find(A_TIMELINE, [digest])).size).toBe(1);
     expect(await other.cache.find(A_TIMELINE, [digest])).toEqual(nothing);
   });
 
   it("discards a value of which a bit was changed, removes it, and ends the connection that it came over", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const { digest, name, value } = await keepOne(parts);
     const before = await clients();
     value.writeUInt8((value.at(300) ?? 0) ^ 1, 300);
@@ -102,7 +105,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("discards a value that stands at another one's name", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const { digest } = await keepOne(parts);
     const { value } = await keepOne(parts);
     await client.set(nameOf(parts, digest), value);
@@ -111,7 +114,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("discards what is larger than anything it keeps, and keeps nothing so large", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const digest = newDigest();
     parts.cache.keep(digest, aReading(1, { metadata: { note: "é".repeat(VALUE_BYTES_MAX / 2) } }));
     await parts.written();
@@ -122,7 +125,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("discards what it sealed itself in another form, as another version of it may have", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const names = createNames(parts.rootKey);
     const mac = createMac(deriveKey(parts.rootKey, "shared-cache"));
     const digest = newDigest();
@@ -161,7 +164,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("takes what is of another type for nothing, and puts its own in its place", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const digest = newDigest();
     await client.lpush(nameOf(parts, digest), "a", "b");
     expect(await parts.cache.find(A_TIMELINE, [digest])).toEqual(nothing);
@@ -177,7 +180,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("finds nothing after FLUSHALL, and goes on; its scripts may be forgotten as well", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     const { digest } = await keepOne(parts);
     await client.flushall();
     await client.script("FLUSH");
@@ -187,7 +190,7 @@ describe.runIf(redis !== undefined)("the shared cache in Redis", () => {
   });
 
   it("drops what is written faster than Redis takes it", async () => {
-    await using parts = await openRedisParts(redis.url);
+    await using parts = await openParts(redis.url);
     for (let count = 0; count < 3000; count++) parts.cache.keep(newDigest(), aReading());
     await parts.written();
     expect(parts.count("written kept")).toBe(1000);

@@ -1,5 +1,6 @@
 import { afterAll, describe } from "vitest";
 import { newRootKey } from "../../src/root-keys.ts";
+import { SECOND_MS } from "../../src/time.ts";
 import { describeBulletin } from "../contract/bulletin.ts";
 import { describeSharedCache } from "../contract/shared-cache.ts";
 import { createMemoryBoard } from "../harness/memory-bulletin.ts";
@@ -30,7 +31,7 @@ const urls = {
 describe.each(Object.entries(urls))("on %s", async (_, url) => {
   if (url === undefined) return;
   const rootKey = newRootKey("test");
-  const replicas = await Promise.all([1, 2, 3].map(() => openRedisParts(url, { rootKey })));
+  const replicas = await Promise.all([1, 2, 3].map(() => openRedisParts(url, { rootKey, budgetMs: 10 * SECOND_MS })));
   for (const replica of replicas) stack.use(replica);
   const [first] = replicas;
   if (first === undefined) return;
