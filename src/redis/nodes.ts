@@ -65,6 +65,8 @@ function openCluster(address: RedisAddress, { budgetMs, onChanged }: NodesOption
   const nodes = new Map<string, { readonly redis: Redis; readonly node: RedisNode }>();
   const cluster = new Cluster([...address.hosts], {
     enableOfflineQueue: false,
+    // It would ask any node, take one that is still connecting for gone, and begin all over again. Nodes say themselves what they cannot do.
+    enableReadyCheck: false,
     clusterRetryStrategy: backOff,
     slotsRefreshInterval: REFRESH_MAX_MS,
     slotsRefreshTimeout: COMMAND_TIMEOUT_MS,

@@ -353,6 +353,16 @@ describe("a Cluster", () => {
     await until("all are found", isWhole, 45_000);
   });
 
+  it("is there, and stays there, whoever was asked first and answered first", async ({ skip }) => {
+    await using cluster = (await openRedisCluster()) ?? skip("no redis");
+    for (let time = 0; time < 60; time++) {
+      const { url } = cluster.nodes[time % 3] as OwnRedis;
+      await using parts = await openRedisParts(`${url}?cluster=true`);
+      await works(parts);
+      expect(parts.logged.map((line) => JSON.parse(line).msg)).toEqual(["redis is there"]);
+    }
+  });
+
   it("is followed when a slot moves", async ({ skip }) => {
     await using cluster = (await openRedisCluster()) ?? skip("no redis");
     const [first, second] = cluster.nodes as readonly [OwnRedis, OwnRedis];
