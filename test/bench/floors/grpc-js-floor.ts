@@ -1,6 +1,6 @@
 /** The least that @grpc/grpc-js can do for a unary call: the request's bytes left as they are, and the same answer each time. */
 import { type MethodDefinition, Server, ServerCredentials } from "@grpc/grpc-js";
-import { constantAnswer } from "../servers/announce.ts";
+import { constantAnswer, tell } from "../servers/announce.ts";
 
 const message = constantAnswer();
 const verify: MethodDefinition<Buffer, Buffer> = {
@@ -20,5 +20,5 @@ server.addService(
 );
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
-  process.send?.({ url: `http://127.0.0.1:${port}` });
+  tell({ url: `http://127.0.0.1:${port}` });
 });

@@ -1,10 +1,16 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** Opens a floor's port and tells the benchmark, which started it, where. */
+/** Tells the benchmark, which started this process. It ends with the benchmark, however that ends. */
+export function tell(message: unknown): void {
+  process.once("disconnect", () => process.exit());
+  process.send?.(message);
+}
+
+/** Opens a floor's port and tells where. */
 export function announce(server: Pick<Server, "listen" | "address">): void {
   server.listen(0, "127.0.0.1", () => {
     const { port } = server.address() as AddressInfo;
-    process.send?.({ url: `http://127.0.0.1:${port}` });
+    tell({ url: `http://127.0.0.1:${port}` });
   });
 }
 

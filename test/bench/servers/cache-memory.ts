@@ -8,6 +8,7 @@ import { monotonicMs, SECOND_MS, systemClock } from "../../../src/time.ts";
 import type { Reading } from "../../../src/verify/known-secret.ts";
 import { createSecretCache } from "../../../src/verify/secret-cache.ts";
 import { bulkSecret } from "../bulk-keys.ts";
+import { tell } from "./announce.ts";
 
 export interface CacheMemory {
   /** Of the heap and beside it, for each key. */
@@ -35,7 +36,7 @@ const told: CacheMemory = {
   bytesPerKey: unbounded.bytes / unbounded.cache.size,
   ofBound: bounded.bytes / BOUND_BYTES,
 };
-process.send?.(told);
+tell(told);
 
 /** A cache that each of the keys has been put into, read alone, so that nothing is shared but what the service itself shares. */
 async function fill(bytesMax: number) {

@@ -10,6 +10,7 @@ import { parseConfig } from "../../../src/config.ts";
 import { createLog } from "../../../src/log.ts";
 import { startServer } from "../../../src/server.ts";
 import { aKey } from "../requests.ts";
+import { tell } from "./announce.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import type { Work } from "./work.ts";
 
@@ -42,4 +43,4 @@ if (file !== "") {
   await finished(stream);
 }
 const work: Work = { token, keyspaceId: keyspace.id, secrets: secrets.slice(0, 1) };
-process.send?.({ url: server.url, operationsUrl: server.operationsUrl, work });
+tell({ url: server.url, operationsUrl: server.operationsUrl, work });

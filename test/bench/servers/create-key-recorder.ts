@@ -6,6 +6,7 @@ import { createLog } from "../../../src/log.ts";
 import { startServer } from "../../../src/server.ts";
 import { aKey } from "../requests.ts";
 import type { Message } from "../statements.ts";
+import { tell } from "./announce.ts";
 import { serverEnvironment } from "./server-environment.ts";
 
 /** The pool for changes. That for secrets has another name, and a read there serves many calls. */
@@ -31,7 +32,7 @@ await using operator = createClavis({ baseUrl: server.url, token: operatorToken 
 const { managementSecret } = await operator.tenants.create({ displayName: "Acme" });
 await using clavis = createClavis({ baseUrl: server.url, token: managementSecret });
 const { keyspace } = await clavis.keyspaces.create({ displayName: "Acme", prefix: "acme_live" });
-process.send?.([await recordOne(), await recordOne()]);
+tell([await recordOne(), await recordOne()]);
 
 async function recordOne(): Promise<readonly Message[]> {
   recorded = [];

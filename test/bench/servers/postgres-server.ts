@@ -5,6 +5,7 @@ import { createClavis } from "@clavis/sdk";
 import { parseConfig } from "../../../src/config.ts";
 import { createLog } from "../../../src/log.ts";
 import { startServer } from "../../../src/server.ts";
+import { tell } from "./announce.ts";
 import { PERMISSIONS, type Work } from "./work.ts";
 
 const [, , path = "", folder = ""] = process.argv;
@@ -29,4 +30,4 @@ const { secret } = await clavis.keys.create({
 });
 await clavis.close();
 const work: Work = { token, keyspaceId: keyspace.id, secrets: [secret] };
-process.send?.({ url: server.url, work });
+tell({ url: server.url, work });

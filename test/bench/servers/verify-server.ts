@@ -14,6 +14,7 @@ import { monotonicSeconds, systemClock } from "../../../src/time.ts";
 import { createVerifyService } from "../../../src/verify/verify-service.ts";
 import { withPlainRequests } from "../../../src/wire/plain-request.ts";
 import { createWireHandler } from "../../../src/wire/wire-handler.ts";
+import { tell } from "./announce.ts";
 import { createMemoryKeys } from "./memory-keys.ts";
 
 const { source, work } = createMemoryKeys();
@@ -53,4 +54,4 @@ const listener = await openListener({
   handler,
   shortcut: process.argv[2] === "lean" ? wire : undefined,
 });
-process.send?.({ url: listener.url, work });
+tell({ url: listener.url, work });

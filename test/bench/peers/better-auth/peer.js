@@ -43,6 +43,7 @@ if (refused.valid) throw new Error("it verifies what is no key");
 
 let next = 0;
 process.on("message", (seconds) => void verifyFor(seconds).then((perSecond) => process.send(perSecond)));
+process.once("disconnect", () => process.exit());
 process.send("ready");
 
 async function verifyFor(seconds) {
