@@ -38,8 +38,8 @@ export async function overGrpc(run: Loader): Promise<readonly Row[]> {
       to: "stock",
       aim: 6,
     }),
-    ratioRow({ row, what: `${wholeService}, of the floor`, rates: whole, of: "lean", to: "floor" }),
-    ratioRow({ row, what: `${wholeService}, of the stock handler`, rates: whole, of: "lean", to: "stock" }),
+    ratioRow({ row, what: `${wholeService}, of the floor`, rates: whole, of: "lean", to: "floor", aim: 0.75 }),
+    ratioRow({ row, what: `${wholeService}, of the stock handler`, rates: whole, of: "lean", to: "stock", aim: 6 }),
   ];
 }
 
